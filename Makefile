@@ -1,0 +1,54 @@
+# Two commands from a fresh clone: `make demo` and `make test`. Each installs what it needs.
+
+PYTHON   ?= python3
+VENV     := .venv
+BIN      := $(VENV)/bin
+DURATION ?=
+ARGS     ?=
+TESTS    ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@echo "Partition Pool"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: $(VENV)/run ## the sensor-alert pool on an embedded broker; DURATION=seconds, ARGS="--kill --rate 500"
+	@$(BIN)/python -m supervisor demo $(if $(DURATION),--duration $(DURATION)) $(ARGS)
+
+test: $(VENV)/dev system-packages ## all tests, on real Kafka; TESTS=tests/unit for some, ARGS="-x" for pytest
+	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+lint: $(VENV)/dev ## style, types, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/dev ## format the code and sort its imports
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+clean: ## remove the virtual environment, the broker's jars and all caches
+	rm -rf $(VENV) tests/kafka/target .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@./tests/support/need-python $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+# A broker to test on: a running one, Docker's, or else one of our own, which takes Java and Maven.
+.PHONY: system-packages
+system-packages:
+	@./tests/support/need-broker
