@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM as a question that a loop asks, so that a command can end with its summary."""
+
+import signal
+from types import FrameType, TracebackType
+from typing import Final, Self
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """While entered, the process is not ended by SIGINT and SIGTERM: they are counted. For the main thread only."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._former: dict[signal.Signals, signal._HANDLER] = {}
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody wants the command to end."""
+        return self._count > 0
+
+    @property
+    def impatient(self) -> bool:
+        """Whether somebody has said so twice: leave out whatever may take time."""
+        return self._count > 1
+
+    def __enter__(self) -> Self:
+        self._former = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self._count += 1
