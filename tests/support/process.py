@@ -1,0 +1,116 @@
+"""Child processes that cannot outlive the tests, however these end."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from random import randrange
+from typing import IO
+
+from tests.support.wait import wait_for
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    stdout: int | IO[bytes] | None = None,
+    stderr: int | IO[bytes] | None = None,
+    new_session: bool = False,
+    prepare: Callable[[], None] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process that the kernel kills when this one dies.
+
+    Args:
+        command: the program and its arguments.
+        env: its whole environment; this process's by default.
+        stdout: where its output goes, as `subprocess` takes it.
+        stderr: likewise.
+        new_session: whether it leads a session and a process group of its own.
+        prepare: called in the child before the program.
+    """
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if prepare is not None:
+            prepare()
+
+    return subprocess.Popen(
+        [str(word) for word in command],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=new_session,
+        preexec_fn=before_exec,  # noqa: PLW1509 - the tests start their processes from one thread
+    )
+
+
+def end(process: subprocess.Popen[bytes], *, within: float = 15.0) -> int:
+    """SIGTERM a process, SIGKILL it after `within` seconds; its exit code."""
+    process.terminate()
+    try:
+        return process.wait(within)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on.
+
+    It lies below the kernel's ephemeral ports: a client that keeps connecting to a stopped server within these may in
+    the end connect to itself.
+    """
+    while True:
+        port = randrange(20_000, 32_000)
+        with closing(socket.socket()) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+
+
+def descendants(pid: int) -> set[int]:
+    """The ids of all processes below `pid`, zombies not counted."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
+            children.setdefault(parent, []).append(int(entry.name))
+    found: set[int] = set()
+    todo = [pid]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found.update(below)
+        todo += below
+    return found
+
+
+def running(pid: int) -> bool:
+    """Whether process `pid` is there and no zombie."""
+    return _parent(pid) is not None
+
+
+def wait_gone(pids: set[int], *, within: float) -> None:
+    """Wait until none of these processes runs; AssertionError after `within` seconds names those that do."""
+    wait_for(lambda: not any(map(running, pids)), within, lambda: f"still running: {set(filter(running, pids))}")
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state in "ZX" else int(parent)
