@@ -1,0 +1,185 @@
+"""The command line: what each command takes, and how an error becomes an exit code.
+
+A command imports its own module when it runs: help comes at once, and `status` needs no Kafka client.
+"""
+# ruff: noqa: PLC0415
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
+from workers.config import Loaded
+from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
+
+
+class _Commands(click.Group):
+    """A group whose first command may be left out: it is `run`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help", "--version")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code.
+
+    Args:
+        arguments: the command line without the program; None: this process's own.
+    """
+    try:
+        commands(arguments)
+    except PoolError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: PoolError) -> ExitCode:
+    if isinstance(error, ConfigInvalid):
+        return ExitCode.USAGE
+    return ExitCode.APP if isinstance(error, AppInvalid) else ExitCode.FAILED
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(package_name="partition-pool", prog_name="partition-pool")
+def commands() -> None:
+    r"""A pool of worker processes for Kafka: one for each partition that the group assigns.
+
+    Without a command: run, with the app that the settings name.
+
+    Settings come from the command line, else from the environment (POOL_DRAIN_TIMEOUT, KAFKA_BOOTSTRAP_SERVERS; with
+    _FILE behind the name, from the file it names), else from pool.toml; `config` shows what is in force.
+
+    \b
+    Exit codes: 0 done; 1 a check, load or demo found something wrong; 2 usage or a setting; 3 the app cannot start;
+    4 the group refused the member for good; 5 stopped before all was drained; 6 records were lost before they were
+    read, and on_data_loss is stop; 70 a bug in the supervisor.
+    """
+
+
+@commands.command()
+@app_argument
+@configured(*POOL_FLAGS)
+def run(loaded: Loaded) -> None:
+    """Run an app's workers until SIGTERM or Ctrl-C, which drain them; a second one hurries."""
+    from supervisor.supervisor import run as run_pool
+
+    app_known(loaded.settings)
+    brokers_known(loaded.settings)
+    sys.exit(run_pool(loaded.settings))
+
+
+@commands.command()
+@app_argument
+@configured(*POOL_FLAGS)
+def config(loaded: Loaded) -> None:
+    """Print the settings in force and where each came from, as TOML, without secrets."""
+    from supervisor.config_command import show
+
+    click.echo(show(loaded), nl=False)
+
+
+@commands.command()
+@app_argument
+@configured("group", "create")
+def check(loaded: Loaded) -> None:
+    """Check that an app could run: brokers, topics, rights and group. Exits 1 if anything is wrong."""
+    from supervisor.check import run as run_check
+    from workers.loading import declaration, load_app
+
+    app = declaration(load_app(app_known(loaded.settings)))
+    sys.exit(run_check(brokers_known(loaded.settings), app))
+
+
+@commands.command()
+@click.argument("topic")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Records per second.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many records.")
+@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after that time.")
+@click.option("--devices", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="How many keys.")
+@click.option(
+    "--hot",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of readings above 50 degrees.",
+)
+@click.option(
+    "--size", type=click.IntRange(0), default=0, metavar="BYTES", help="Pad each value to this.  [default: do not]"
+)
+@click.option(
+    "--create", type=click.IntRange(1), metavar="PARTITIONS", help="Create the topic with so many, if it is not there."
+)
+@configured()
+def load(loaded: Loaded, topic: str, **how: Any) -> None:
+    """Send numbered sensor readings to TOPIC, by default as fast as it goes until Ctrl-C, and sum up."""
+    from supervisor.load import run as run_load
+
+    sys.exit(run_load(brokers_known(loaded.settings), topic, **how))
+
+
+@commands.command()
+@click.option(
+    "--url",
+    default="127.0.0.1:9404",
+    show_default=True,
+    envvar="POOL_HTTP",
+    metavar="HOST:PORT",
+    help="Where the pool serves its status (its setting http).",
+)
+@click.option("--watch", is_flag=True, help="Go on until Ctrl-C, once a second.")
+@click.option("--json", is_flag=True, help="The document itself, one a line.")
+def status(url: str, watch: bool, json: bool) -> None:
+    """Show what a running pool does: its partitions, workers, positions and lag."""
+    from supervisor.status_command import run as run_status
+
+    sys.exit(run_status(url, watch=watch, json=json))
+
+
+@commands.group()
+def offsets() -> None:
+    """Look at a group's committed offsets, or move them while the pool is stopped."""
+
+
+_topics = click.option("--topic", "topics", multiple=True, metavar="TOPIC", help="Only this one. May be given again.")
+
+
+@offsets.command("show")
+@app_argument
+@_topics
+@configured("group")
+def offsets_show(loaded: Loaded, topics: tuple[str, ...]) -> None:
+    """Show where the group of an app, or of --group, stands in each partition."""
+    from supervisor.offsets import show
+
+    sys.exit(show(brokers_known(loaded.settings), topics))
+
+
+@offsets.command("reset")
+@app_argument
+@click.option(
+    "--to",
+    required=True,
+    metavar="[earliest|latest|TIME|OFFSET]",
+    help="The first record to handle next: 2026-01-31T12:00:00Z, say; a plain number is an offset.",
+)
+@_topics
+@click.option(
+    "--partition",
+    "partitions",
+    multiple=True,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Only this partition of the topics. May be given again.",
+)
+@click.option("--execute", is_flag=True, help="Do it; without this, only show what would be done.")
+@configured("group")
+def offsets_reset(loaded: Loaded, to: str, topics: tuple[str, ...], partitions: tuple[int, ...], execute: bool) -> None:
+    """Move the committed offsets of a stopped group; first a dry run, then with --execute."""
+    from supervisor.offsets import reset
+
+    sys.exit(reset(brokers_known(loaded.settings), to, topics, partitions, execute=execute))
