@@ -1,0 +1,305 @@
+"""What a user declares: a group and its agents. A registry; it connects to nothing and starts nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+
+from msgspec import UNSET, UnsetType
+
+from workers import codec as codecs
+from workers.agent import Agent
+from workers.codec import Codec
+from workers.decorators import BatchDecorator, HandlerDecorator
+from workers.errors import AppInvalid
+from workers.handlers import name_of, place_of, wants_record
+from workers.hooks import Hooks, Local
+from workers.retry import Retry
+from workers.topics import check_topic
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm  # type checkers bring it along; nothing needs it while running
+
+V = TypeVar("V")
+T = TypeVar("T")
+H = TypeVar("H", bound=Callable[..., Any])
+Hook = TypeVar("Hook", bound=Callable[[], Any])
+
+CodecName = Literal["json", "msgpack", "raw"]
+
+DEAD_LETTER: Final = "{topic}.{group}.dead"
+
+
+class App:
+    """The agents of one consumer group.
+
+    Args:
+        group: the consumer group. The setting `group` of the pool takes precedence.
+        retries: how a failed record is tried again, where an agent does not say.
+        dead_letter: where a record goes that failed for good, where an agent does not say. `{topic}` and `{group}`
+            stand for the agent's own. None: such a record is fatal to its worker, and stays uncommitted.
+        codec: how values are written, where an agent does not say: "json", "msgpack" or "raw".
+
+    Raises:
+        AppInvalid: an argument cannot be what it is.
+
+    Example:
+        app = App("iot-alerts")
+
+        @app.agent("real-time-data", value=SensorData, output="alerts")
+        def alert(reading: SensorData) -> Alert | None:
+            return Alert(reading.device_id) if reading.temperature > 50 else None
+    """
+
+    def __init__(
+        self,
+        group: str,
+        *,
+        retries: Retry = Retry(),  # noqa: B008 frozen
+        dead_letter: str | None = DEAD_LETTER,
+        codec: CodecName = "json",
+    ) -> None:
+        self._group = _group(group)
+        self._retries = _retries(retries)
+        self._dead_letter = dead_letter
+        self._codec = _codec(codec)
+        self._agents: dict[str, Agent] = {}
+        self._templates: dict[str, str | None] = {}
+        self.local = Local()
+        """What belongs to this worker process; see `on_start`."""
+        self._hooks = Hooks(self.local)
+
+    @property
+    def group(self) -> str:
+        """The consumer group."""
+        return self._group
+
+    @property
+    def agents(self) -> Mapping[str, Agent]:
+        """The agents by their input topic, in the order of their declaration."""
+        return MappingProxyType(self._agents)
+
+    @overload
+    def agent(
+        self,
+        topic: str,
+        *,
+        value: "TypeForm[V]",
+        key: Any = str,
+        output: str | None = None,
+        codec: CodecName | None = None,
+        batch: None = None,
+        retries: Retry | None = None,
+        dead_letter: str | UnsetType | None = UNSET,
+    ) -> HandlerDecorator[V]: ...
+    @overload
+    def agent(
+        self,
+        topic: str,
+        *,
+        value: "TypeForm[V]",
+        key: Any = str,
+        output: str | None = None,
+        codec: CodecName | None = None,
+        batch: int,
+        retries: Retry | None = None,
+        dead_letter: str | UnsetType | None = UNSET,
+    ) -> BatchDecorator[V]: ...
+    def agent(
+        self,
+        topic: str,
+        *,
+        value: Any,
+        key: Any = str,
+        output: str | None = None,
+        codec: CodecName | None = None,
+        batch: int | None = None,
+        retries: Retry | None = None,
+        dead_letter: str | UnsetType | None = UNSET,
+    ) -> Callable[[H], H]:
+        """Declare a handler for all records of a topic.
+
+        The handler takes the value, or the value and a Record. It returns None for no result, one value, an Output, or
+        several of these as a list or an iterator. The decorator returns it unchanged.
+
+        Args:
+            topic: the input topic.
+            value: the type of values: any that msgspec decodes. bytes come as they are in every codec; `T | None` lets
+                tombstones through as None.
+            key: the type of keys: `str` (UTF-8), bytes, None (never read), or any that the codec decodes.
+            output: the topic for results that name none.
+            codec: how values are written, in and out; left out, as the App says.
+            batch: hand the handler lists of up to so many values (and Records) in place of one.
+            retries: how a failed record is tried again; left out, as the App says.
+            dead_letter: the topic for records that failed for good, None for none; left out, as the App says.
+
+        Raises:
+            AppInvalid: when the decorator is applied: what is declared cannot work. The text names the place.
+        """
+
+        def register(handler: H) -> H:
+            policy = self._retries if retries is None else retries
+            template = self._dead_letter if dead_letter is UNSET else dead_letter
+            try:
+                self._check_free(topic)
+                made = _agent(
+                    handler,
+                    check_topic(topic, "the topic"),
+                    value=value,
+                    key=key,
+                    output=output if output is None else check_topic(output, "output="),
+                    codec=self._codec if codec is None else _codec(codec),
+                    batch=_batch(batch),
+                    retries=policy,
+                )
+                letters = _dead_letter(template, topic, self._group)
+            except AppInvalid as problem:
+                raise AppInvalid(f"agent {place_of(handler)} of topic {topic!r}: {problem}") from problem.__cause__
+            self._templates[topic] = template
+            self._agents[topic] = replace(made, dead_letter=letters)
+            return handler
+
+        return register
+
+    def on_start(self, function: Hook) -> Hook:
+        """Run a function without arguments in each worker, before its first record.
+
+        What it returns, unless None, is kept as `app.local.<its name>`. A generator function yields that value instead,
+        once; what stands behind the yield runs when the worker stops. One that raises is a worker that fails.
+
+        Raises:
+            AppInvalid: the function is async or takes arguments.
+
+        Example:
+            @app.on_start
+            def database() -> Iterator[Connection]:
+                with connect() as connection:
+                    yield connection
+        """
+        self._hooks.add(function, start=True)
+        return function
+
+    def on_stop(self, function: Hook) -> Hook:
+        """Run a function without arguments when a worker drains, after its last record; last declared, first run.
+
+        Raises:
+            AppInvalid: the function is async, a generator, or takes arguments.
+        """
+        self._hooks.add(function, start=False)
+        return function
+
+    def start(self) -> None:
+        """Run the `on_start` functions, in their order.
+
+        Raises:
+            StartFailed: one of them raised; what had started before it is stopped again.
+        """
+        self._hooks.start()
+
+    def stop(self) -> None:
+        """Stop in reverse what has started, all of it even where one raises, and empty `local`.
+
+        Raises:
+            ExceptionGroup: of all that was raised.
+        """
+        self._hooks.stop()
+
+    def use_group(self, group: str) -> None:
+        """Take another group, and its dead-letter topics with it.
+
+        Raises:
+            AppInvalid: it cannot be a group.
+        """
+        self._group = _group(group)
+        for topic, agent in self._agents.items():
+            self._agents[topic] = replace(agent, dead_letter=_dead_letter(self._templates[topic], topic, group))
+
+    def check(self) -> None:
+        """Check what only the whole app can show.
+
+        Raises:
+            AppInvalid: there is nothing to run.
+        """
+        if not self._agents:
+            raise AppInvalid(
+                f"the app of group {self._group!r} has no agent: decorate a function with @app.agent(TOPIC, value=…) "
+                "in its module or in one that it imports"
+            )
+
+    def _check_free(self, topic: str) -> None:
+        other = self._agents.get(topic)
+        if other is not None:
+            raise AppInvalid(f"the topic has an agent, {place_of(other.handler)}, and can have but one")
+
+
+def _agent(
+    handler: Callable[..., Any],
+    topic: str,
+    *,
+    value: Any,
+    key: Any,
+    output: str | None,
+    codec: Codec,
+    batch: int | None,
+    retries: Retry,
+) -> Agent:
+    return Agent(
+        name=name_of(handler),
+        topic=topic,
+        output=output,
+        handler=handler,
+        wants_record=wants_record(handler),
+        batch=batch,
+        retries=_retries(retries),
+        dead_letter=None,
+        type_name=codecs.type_name(value),
+        takes_null=_of_type(codecs.takes_null, value, "value"),
+        decode_raw=_of_type(partial(codecs.decoder, codec), value, "value"),
+        decode_key=_of_type(partial(codecs.key_decoder, codec), key, "key"),
+        encode=codecs.encoder(codec),
+    )
+
+
+def _batch(records: object) -> int | None:
+    if records is None or (type(records) is int and records > 0):
+        return records
+    raise AppInvalid(f"batch={records!r}: give a whole number of records from 1, or leave it out")
+
+
+def _of_type(make: Callable[[Any], T], declared: Any, parameter: str) -> T:
+    try:
+        return make(declared)
+    except Exception as error:
+        raise AppInvalid(f"{parameter}={codecs.type_name(declared)} cannot be decoded: {error}") from error
+
+
+def _dead_letter(template: object, topic: str, group: str) -> str | None:
+    if template is None:
+        return None
+    if not isinstance(template, str):
+        raise AppInvalid(f"dead_letter={template!r}: give a topic, or None for none")
+    name = check_topic(template.replace("{topic}", topic).replace("{group}", group), "dead_letter=")
+    if name == topic:
+        raise AppInvalid(f"dead_letter={template!r} is the input topic: what fails there would come back for ever")
+    return name
+
+
+def _group(group: object) -> str:
+    if isinstance(group, str) and group:
+        return group
+    raise AppInvalid(f"App({group!r}): give the consumer group, a text that is not empty")
+
+
+def _codec(name: str) -> Codec:
+    try:
+        return Codec(name)
+    except ValueError:
+        allowed = ", ".join(f'"{codec}"' for codec in Codec)
+        raise AppInvalid(f"codec={name!r} is unknown: {allowed} are known") from None
+
+
+def _retries(retries: Retry) -> Retry:
+    if isinstance(retries, Retry):
+        return retries
+    raise AppInvalid(f"retries={retries!r}: give a Retry, such as Retry(attempts=5)")

@@ -1,0 +1,118 @@
+"""What becomes of a record that failed for good: the record as it was, and headers that say what happened."""
+
+import hashlib
+import traceback
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+
+from workers.records import Headers, raw_headers
+
+PREFIX: Final = "pool."
+MESSAGE_BYTES: Final = 2 * 1024
+TRACEBACK_BYTES: Final = 8 * 1024
+_CUT: Final = "…"
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record for a dead-letter topic."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    """The record's own, in their order, then the pool's. Of a name that occurs twice, the last one is the pool's."""
+    timestamp: int = 0
+    """The record's own, in milliseconds since the epoch; 0 where it had none."""
+    partition: int = -1
+    """-1: the key decides. A dead-letter topic may have fewer partitions than the record's."""
+
+    def without_value(self, reason: str) -> "DeadLetter":
+        """The letter with its value's SHA-256 and size in the value's place, because of `reason`."""
+        value = self.value or b""
+        told: Headers = [
+            _header("value.omitted", _head(reason, MESSAGE_BYTES)),
+            _header("value.sha256", hashlib.sha256(value).hexdigest()),
+            _header("value.size", str(len(value))),
+        ]
+        return msgspec.structs.replace(self, value=None, headers=[*self.headers, *told])
+
+
+def envelope(
+    message: Message, error: BaseException, *, topic: str, group: str, attempts: int, failed_at_ms: int
+) -> DeadLetter:
+    """The dead letter for a message: key, value, timestamp and headers untouched, the pool's headers behind them.
+
+    Args:
+        message: as it was consumed.
+        error: why it failed in the end.
+        topic: the dead-letter topic.
+        group: the consumer group that could not handle it.
+        attempts: how often the handler was called for it; 0 where it could not be decoded.
+        failed_at_ms: milliseconds since the epoch.
+    """
+    kind, timestamp = message.timestamp()
+    failed_at = datetime.fromtimestamp(failed_at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    told: Headers = [
+        _header("origin.topic", message.topic() or ""),
+        _header("origin.partition", str(message.partition())),
+        _header("origin.offset", str(message.offset())),
+        _header("group", group),
+        _header("error.class", _class_name(error)),
+        _header("error.message", _head(_text(error), MESSAGE_BYTES)),
+        _header("error.traceback", _tail(_trace(error), TRACEBACK_BYTES)),
+        _header("attempts", str(attempts)),
+        _header("failed_at", failed_at),
+    ]
+    return DeadLetter(
+        topic=topic,
+        key=message.key(),
+        value=message.value(),
+        headers=[*raw_headers(message), *told],
+        timestamp=0 if kind == TIMESTAMP_NOT_AVAILABLE else timestamp,
+    )
+
+
+def _header(name: str, value: str | bytes) -> tuple[str, bytes]:
+    return PREFIX + name, value if isinstance(value, bytes) else _bytes(value)
+
+
+def _class_name(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001 a user's __str__ must not keep its record from being set aside
+        return f"<str() of the error raised {type(broken).__name__}>"
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception as broken:  # noqa: BLE001 as above
+        return f"<the traceback cannot be written: {type(broken).__name__}>"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")
+
+
+def _head(text: str, limit: int) -> bytes:
+    """The beginning of `text` in at most `limit` bytes of whole UTF-8 characters, a cut marked."""
+    raw = _bytes(text)
+    if len(raw) <= limit:
+        return raw
+    return raw[: limit - len(_CUT.encode())].decode(errors="ignore").encode() + _CUT.encode()
+
+
+def _tail(text: str, limit: int) -> bytes:
+    """The end of `text` in at most `limit` bytes of whole UTF-8 characters, a cut marked."""
+    raw = _bytes(text)
+    if len(raw) <= limit:
+        return raw
+    return _CUT.encode() + raw[len(_CUT.encode()) - limit :].decode(errors="ignore").encode()
