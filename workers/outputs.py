@@ -1,45 +1,14 @@
 """What a handler returned, as the outputs that it stands for."""
 
 import inspect
-from collections.abc import Iterable, Sequence
-from enum import Enum, auto
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from workers.errors import ResultRefused
 from workers.records import Output
 
 
-class Shape(Enum):
-    """What a result of some type means."""
-
-    OUTPUT = auto()
-    ONE = auto()
-    SEVERAL = auto()
-    AWAITABLE = auto()
-
-
-def _shape(kind: type) -> Shape:
-    if issubclass(kind, Output):
-        return Shape.OUTPUT
-    if issubclass(kind, list) or hasattr(kind, "__next__"):
-        return Shape.SEVERAL
-    if hasattr(kind, "__await__") or hasattr(kind, "__anext__"):
-        return Shape.AWAITABLE
-    return Shape.ONE
-
-
-class _Shapes(dict[type, Shape]):
-    """Each type is looked at but once: a result may follow every record."""
-
-    def __missing__(self, kind: type) -> Shape:
-        self[kind] = shape = _shape(kind)
-        return shape
-
-
-_SHAPES: Final = _Shapes()
-
-
-def outputs(result: object) -> Sequence[Output]:
+def outputs(result: Any) -> Sequence[Output]:
     """All outputs of one result, an iterator exhausted: nothing is produced before all of them are known.
 
     None is no output; a list or an iterator is several, without its Nones; all else is one.
@@ -48,29 +17,61 @@ def outputs(result: object) -> Sequence[Output]:
         ResultRefused: a list within a list, or something to await.
         Exception: whatever the handler raises while its iterator runs.
     """
-    if result is None:
-        return ()
-    if _SHAPES[type(result)] is Shape.SEVERAL:
-        assert isinstance(result, Iterable)
-        return [_output(item) for item in result if item is not None]
-    return (_output(result),)
+    return _READERS[type(result)](result)
 
 
-def _output(item: object) -> Output:
-    match _SHAPES[type(item)]:
-        case Shape.ONE:
-            return Output(item)
-        case Shape.OUTPUT:
-            assert isinstance(item, Output)
-            return item
-        case Shape.SEVERAL:
+def _none(result: None) -> Sequence[Output]:  # noqa: ARG001 one reader among others
+    return ()
+
+
+def _one(result: object) -> Sequence[Output]:
+    return (Output(result),)
+
+
+def _as_it_is(result: Output) -> Sequence[Output]:
+    return (result,)
+
+
+def _several(results: Iterable[Any]) -> Sequence[Output]:
+    found: list[Output] = []
+    for result in results:
+        read = _READERS[type(result)]
+        if read is _several:
             raise ResultRefused(
-                f"a {type(item).__name__} stands among a handler's several results: "
+                f"a {type(result).__name__} stands among a handler's several results: "
                 "return Output([...]) where a list is one value, or put its items among the results"
             )
-        case Shape.AWAITABLE:
-            if inspect.iscoroutine(item):
-                item.close()
-            raise ResultRefused(
-                f"a handler returned a {type(item).__name__}, which nobody awaits here: use plain functions"
-            )
+        found += read(result)
+    return found
+
+
+def _awaitable(result: object) -> Sequence[Output]:
+    if inspect.iscoroutine(result):
+        result.close()  # or Python warns that nobody awaited it
+    raise ResultRefused(f"a handler returned a {type(result).__name__}, which nobody awaits here: use plain functions")
+
+
+Reader = Callable[[Any], Sequence[Output]]
+
+
+class _Readers(dict[type, Reader]):
+    """How to read a result, by its type. Each type is looked at but once: a result may follow every record."""
+
+    def __missing__(self, kind: type) -> Reader:
+        self[kind] = read = _reader(kind)
+        return read
+
+
+def _reader(kind: type) -> Reader:
+    if kind is type(None):
+        return _none
+    if issubclass(kind, Output):
+        return _as_it_is
+    if issubclass(kind, list) or hasattr(kind, "__next__"):
+        return _several
+    if hasattr(kind, "__await__") or hasattr(kind, "__anext__"):
+        return _awaitable
+    return _one
+
+
+_READERS: Final = _Readers()
