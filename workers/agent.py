@@ -7,7 +7,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from workers.codec import encode_text
+from workers.codec import Codec, encode_text
 from workers.errors import DecodeFailed, HandlerFailed, RecordRefused
 from workers.outputs import outputs
 from workers.records import Output, Record
@@ -30,6 +30,8 @@ class Agent:
     retries: Retry
     dead_letter: str | None
     """The dead-letter topic; None: a record that fails for good is fatal to the worker."""
+    codec: Codec
+    """How values are written, in and out."""
     type_name: str
     """The declared type of values, for people."""
     takes_null: bool

@@ -253,6 +253,7 @@ def _agent(
         batch=batch,
         retries=_retries(retries),
         dead_letter=None,
+        codec=codec,
         type_name=codecs.type_name(value),
         takes_null=_of_type(codecs.takes_null, value, "value"),
         decode_raw=_of_type(partial(codecs.decoder, codec), value, "value"),

@@ -6,7 +6,7 @@ costs no Python frame.
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_origin
 
 import msgspec
 from msgspec import inspect
@@ -106,7 +106,9 @@ def takes_null(declared: Any) -> bool:
 
 def type_name(declared: Any) -> str:
     """The type as a user would write it."""
-    return declared.__qualname__ if type(declared) is type else str(declared).replace("typing.", "")
+    if isinstance(declared, type) and get_origin(declared) is None:
+        return declared.__qualname__
+    return str(declared).replace("typing.", "")
 
 
 def _takes_null(info: inspect.Type) -> bool:

@@ -50,7 +50,7 @@ def envelope(
         error: why it failed in the end.
         topic: the dead-letter topic.
         group: the consumer group that could not handle it.
-        attempts: how often the handler was called for it; 0 where it could not be decoded.
+        attempts: how many it has had.
         failed_at_ms: milliseconds since the epoch.
     """
     kind, timestamp = message.timestamp()
