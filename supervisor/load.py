@@ -19,7 +19,7 @@ from supervisor.recorder import Recorder
 from supervisor.schedule import Steady, Unlimited
 from supervisor.sender import Sender
 from workers.errors import ExitCode, PoolError
-from workers.log import kafka_logger
+from workers.log import configure, kafka_logger
 from workers.settings import Settings
 
 _BROKER_SECONDS: Final = 10.0
@@ -63,6 +63,7 @@ def run(
     Raises:
         LoadRefused: nothing was sent.
     """
+    configure(level="warning")
     _prepare_topic(settings, topic, create)
     producer = Producer(_producer_properties(settings))
     schedule = Unlimited() if rate is None else Steady(rate)

@@ -18,7 +18,7 @@ _PUNCTUAL_SECONDS: Final = 0.1
 
 
 class Sender:
-    """One load on one topic. Single-threaded: it works while `run_until` or `finish` runs.
+    """One load on one topic. Single-threaded: it works while `run_until` or `finish` runs, and begins with the first.
 
     Args:
         producer: with delivery reports for each record; its queue bounds the memory in use.
@@ -44,13 +44,13 @@ class Sender:
         self.recorder = recorder
         self._count = sys.maxsize if count is None else count
         self._duration = float("inf") if duration is None else duration
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._ended: float | None = None
 
     @property
     def elapsed(self) -> float:
         """Seconds of sending, so far or in all."""
-        return (self._ended or time.monotonic()) - self._started
+        return 0.0 if self._started is None else (self._ended or time.monotonic()) - self._started
 
     @property
     def done(self) -> bool:
@@ -71,6 +71,8 @@ class Sender:
 
     def run_until(self, deadline: float) -> None:
         """Send what falls due before `deadline` (seconds of the monotonic clock); return sooner where all is sent."""
+        if self._started is None:
+            self._started = time.monotonic()
         while not self.done and (now := time.monotonic()) < deadline:
             elapsed = now - self._started
             sent = self.recorder.sent
