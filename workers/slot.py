@@ -24,8 +24,6 @@ BEAT: Final = 4
 """Sign of life: nanoseconds of the monotonic clock at the loop's last turn. Within a batch POSITION moves instead."""
 LEASE: Final = 5
 """Nanoseconds of the monotonic clock until which the worker may handle and produce; 0: not yet."""
-STARTED: Final = 6
-"""Nanoseconds of the wall clock at which the worker began to read; 0: it has not."""
 
 # Counters, from 0 at the incarnation's start.
 RECORDS: Final = 10

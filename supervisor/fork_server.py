@@ -1,0 +1,142 @@
+"""The process that workers are forked from: it has imported the app, holds no Kafka client, and has one thread.
+
+It does as it is told on a socket: imports the app once, forks a worker for each request, and says how each ended. It
+knows no policy. When the supervisor dies it dies, and its workers with it.
+
+Started as `python -m supervisor.fork_server CHANNEL SLOTS COUNT PARENT`: two descriptors, the number of slots, a pid.
+"""
+
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+import traceback
+from typing import NoReturn
+
+from workers import metrics, worker
+from workers.app import App
+from workers.endings import WorkerExit
+from workers.errors import AppInvalid
+from workers.lifeline import ignore_group_signals, tie_to_parent
+from workers.loading import declaration, load_app
+from workers.log import configure
+from workers.protocol import Channel, Drain, Exited, Fork, Forked, ForkFailed, Loaded, Refused, Setup, ToForkServer
+from workers.slot import SlotTable
+
+
+def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
+    """Serve until the supervisor closes its end."""
+    ignore_group_signals()
+    tie_to_parent(parent)
+    channel: Channel[ToForkServer] = Channel(socket.socket(fileno=channel_fd), ToForkServer)
+    setup = channel.receive()
+    if not isinstance(setup, Setup):
+        return
+    app = _load(setup, channel)
+    if app is None:
+        return
+    table = SlotTable(slots_fd, slots)
+    os.close(slots_fd)
+    # What is here now is shared by all workers; the collector must not touch, and so copy, its pages.
+    gc.collect()
+    gc.freeze()
+    _serve(app, setup, table, channel)
+
+
+def _load(setup: Setup, channel: Channel[ToForkServer]) -> App | None:
+    settings = setup.settings
+    configure(settings.log_format, settings.log_level)
+    metrics.prepare(setup.metrics_dir)
+    try:
+        app = load_app(setup.app, group=settings.group)
+        declared = declaration(app)
+    except AppInvalid as error:
+        channel.send(Refused(str(error)))
+        return None
+    configure(settings.log_format, settings.log_level, group=app.group)
+    channel.send(Loaded(declared, _warnings()))
+    return app
+
+
+def _warnings() -> tuple[str, ...]:
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if not others:
+        return ()
+    return (
+        f"importing the app started threads ({', '.join(others)}): they do not exist in its workers, and what they"
+        " hold at a fork stays locked there; start them in an @app.on_start function",
+    )
+
+
+def _serve(app: App, setup: Setup, table: SlotTable, channel: Channel[ToForkServer]) -> None:
+    wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
+    selector = selectors.DefaultSelector()
+    selector.register(wake_reader, selectors.EVENT_READ)
+    selector.register(channel, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj is channel:
+                job, fds = channel.receive_with_fds(2)
+                if not isinstance(job, Fork):
+                    return
+                _fork(app, setup, table, channel, job, fds)
+            else:
+                os.read(wake_reader, 4096)
+        _reap(channel)
+
+
+def _reap(channel: Channel[ToForkServer]) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        channel.send(Exited(pid, status))
+
+
+def _fork(
+    app: App, setup: Setup, table: SlotTable, channel: Channel[ToForkServer], job: Fork, fds: list[int]
+) -> None:
+    parent = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        channel.send(ForkFailed(job.worker, str(error)))
+    else:
+        if pid == 0:
+            _become_worker(app, setup, table, channel, job, fds, parent)
+        channel.send(Forked(job.worker, pid))
+    for fd in fds:
+        os.close(fd)
+
+
+def _become_worker(
+    app: App, setup: Setup, table: SlotTable, server: Channel[ToForkServer], job: Fork, fds: list[int], parent: int
+) -> NoReturn:
+    """In the child: nothing may return to the fork server's own loop."""
+    code = WorkerExit.CRASHED
+    try:
+        tie_to_parent(parent)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        server.close()
+        channel_fd, crash_fd = fds
+        channel: Channel[Drain] = Channel(socket.socket(fileno=channel_fd), Drain)
+        code = worker.live(app, setup, job, table[job.slot], channel, crash_fd)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:5]))

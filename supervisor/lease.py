@@ -1,0 +1,53 @@
+"""What lets workers work: a time until which their supervisor is known to be a member of the group.
+
+A supervisor that is frozen or cut off loses its partitions without knowing. Its workers stop when the lease ends, so
+that they do not go on beside those of the new owner for long. A lease bounds the overlap; it does not exclude it.
+"""
+
+from time import monotonic
+
+
+class Lease:
+    """The deadline on the monotonic clock, which forked workers share.
+
+    In the classic protocol each turn of the group loop extends a lease that has not ended, since the client itself
+    notices when its session is over. With KIP-848 it does not, and in both protocols it cannot while the process is
+    frozen: then only a commit that the coordinator accepted proves membership, counted from when it was sent.
+
+    Args:
+        seconds: how long it lasts.
+        by_commit: whether only commits extend it (KIP-848).
+    """
+
+    def __init__(self, seconds: float, *, by_commit: bool) -> None:
+        self.seconds = seconds
+        self._by_commit = by_commit
+        self._deadline = 0.0
+
+    @property
+    def deadline(self) -> float:
+        """Seconds of the monotonic clock; 0 before membership was ever proved."""
+        return self._deadline
+
+    @property
+    def deadline_ns(self) -> int:
+        return int(self._deadline * 1e9)
+
+    def turn(self) -> None:
+        """The group loop has turned."""
+        now = monotonic()
+        if not self._by_commit and now < self._deadline:
+            self._deadline = now + self.seconds
+
+    def proved(self, sent_at: float) -> None:
+        """The coordinator accepted what was sent at `sent_at` as a member's."""
+        self._deadline = max(self._deadline, sent_at + self.seconds)
+
+    def lost(self) -> None:
+        """The group has given this member's partitions away."""
+        self._deadline = 0.0
+
+    def wants_proof(self) -> bool:
+        """Whether it is time to send a commit, if only to prove membership."""
+        left = self._deadline - monotonic()
+        return left < self.seconds * (2 / 3 if self._by_commit else 0)

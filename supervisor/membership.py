@@ -1,0 +1,187 @@
+"""The group, as its only member in this pod sees it: join, callbacks, commits, identity. It never fetches a record."""
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from workers import kafka
+from workers.errors import PoolError
+from workers.log import log
+from workers.records import TopicPartition
+
+_FATAL: Final = frozenset(
+    {
+        KafkaError._FATAL,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+        KafkaError.INVALID_GROUP_ID,
+        KafkaError.GROUP_MAX_SIZE_REACHED,
+        KafkaError.UNSUPPORTED_VERSION,
+        KafkaError.UNSUPPORTED_ASSIGNOR,
+    }
+)
+_CURES: Final = {
+    KafkaError.FENCED_INSTANCE_ID: "another member runs under the same group.instance.id: give each its own",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "allow this user Read on the group",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "allow this user Read and Describe on the topics",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "the group's other members use another protocol or assignor: stop them",
+    KafkaError._AUTHENTICATION: "check sasl.mechanism, sasl.username and the password",
+    KafkaError.UNSUPPORTED_VERSION: "the brokers are too old for this group.protocol: use classic",
+}
+
+
+class GroupRefused(PoolError):
+    """The group, or the cluster, refuses this member for good."""
+
+
+class Delegate(Protocol):
+    """Who owns what the group assigns. Each returns before the group goes on."""
+
+    def on_assign(self, names: Sequence[TopicPartition]) -> None: ...
+
+    def on_revoke(self, names: Sequence[TopicPartition]) -> None: ...
+
+    def on_lost(self, names: Sequence[TopicPartition]) -> None: ...
+
+
+class Identity(NamedTuple):
+    """Who this member is to the group; None and -1 before it has joined."""
+
+    member_id: str | None
+    generation: int
+
+
+class CommitAnswer(NamedTuple):
+    """What the coordinator said to a commit: offsets taken, and errors by partition or, with None, for all."""
+
+    taken: dict[TopicPartition, int]
+    errors: dict[TopicPartition | None, KafkaError]
+
+
+class Membership:
+    """One consumer that subscribes, keeps every partition paused, and is polled for its callbacks alone.
+
+    Args:
+        user: the user's librdkafka properties.
+        group: the consumer group.
+        delegate: who owns what is assigned.
+        on_commit: called from `poll` with the answer to each `commit`.
+    """
+
+    def __init__(
+        self,
+        user: Mapping[str, Any],
+        group: str,
+        delegate: Delegate,
+        on_commit: Callable[[CommitAnswer], None],
+    ) -> None:
+        self._delegate = delegate
+        self._on_commit = on_commit
+        self._error: KafkaError | None = None
+        self._joined = False
+        properties = kafka.group_member(user, group, {"on_commit": self._committed})
+        self._logs = properties["logger"]
+        self._consumer = Consumer({**properties, "error_cb": self._on_error})
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Join the group for these topics, or change what is subscribed to."""
+        self._consumer.subscribe(
+            list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+
+    def poll(self) -> None:
+        """Let callbacks run; they may block in the delegate.
+
+        Raises:
+            GroupRefused: there is no way back into the group.
+        """
+        message = self._consumer.poll(0)
+        error = self._error or (message.error() if message else None)
+        if error is not None:
+            self._take(error)
+
+    def identity(self) -> Identity:
+        """Who this member is now; never asks the broker."""
+        return Identity(self._consumer.memberid() or None, generation_of(self._consumer.consumer_group_metadata()))
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit without waiting; the answer comes through `on_commit`.
+
+        Raises:
+            KafkaException: it could not even be sent.
+        """
+        self._consumer.commit(offsets=_with_offsets(offsets), asynchronous=True)
+
+    def commit_now(self, offsets: Mapping[TopicPartition, int]) -> CommitAnswer:
+        """Commit and wait for the answer, for as long as `socket.timeout.ms`: for callbacks and the end."""
+        try:
+            answer = self._consumer.commit(offsets=_with_offsets(offsets), asynchronous=False)
+        except KafkaException as error:
+            return CommitAnswer({}, {None: error.args[0]})
+        return _answer(None, answer or [])
+
+    def close(self) -> None:
+        """Leave the group. Blocks until the coordinator has heard of it, or does not answer."""
+        self._consumer.close()
+
+    def _assigned(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+        consumer.incremental_assign(partitions)
+        # Before anything else: paused here, inside the callback, no record is ever fetched.
+        consumer.pause(partitions)
+        self._joined = True
+        self._delegate.on_assign(_names(partitions))
+
+    def _revoked(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+        self._delegate.on_revoke(_names(partitions))
+        consumer.incremental_unassign(partitions)
+
+    def _lost(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
+        self._delegate.on_lost(_names(partitions))
+        consumer.incremental_unassign(partitions)
+
+    def _committed(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
+        self._on_commit(_answer(error, partitions))
+
+    def _on_error(self, error: KafkaError) -> None:
+        # A wrong secret can be a rotation that is under way, unless it was never right.
+        refused = error.code() == KafkaError._AUTHENTICATION and not self._joined
+        if refused or error.fatal():
+            self._error = error
+        self._logs.error_cb(error)
+
+    def _take(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() in _FATAL or error is self._error:
+            cure = _CURES.get(error.code(), "see the brokers' log")
+            raise GroupRefused(f"{error.name()}: {error.str()}: {cure}")
+        log.warning("group_error", code=error.name(), message=error.str())
+
+
+def generation_of(metadata: bytes) -> int:
+    """The generation in librdkafka's serialised group metadata: 7 bytes of magic, then 32 bits in host order."""
+    return int(struct.unpack_from("=i", metadata, 7)[0]) if len(metadata or b"") >= 11 else -1
+
+
+def _answer(error: KafkaError | None, partitions: Sequence[KafkaPartition]) -> CommitAnswer:
+    errors: dict[TopicPartition | None, KafkaError] = {None: error} if error is not None else {}
+    taken: dict[TopicPartition, int] = {}
+    for partition in partitions:
+        name = TopicPartition(partition.topic, partition.partition)
+        if partition.error is not None:
+            errors[name] = partition.error
+        elif error is None:
+            taken[name] = partition.offset
+    return CommitAnswer(taken, errors)
+
+
+def _names(partitions: Sequence[KafkaPartition]) -> list[TopicPartition]:
+    return [TopicPartition(partition.topic, partition.partition) for partition in partitions]
+
+
+def _with_offsets(offsets: Mapping[TopicPartition, int]) -> list[KafkaPartition]:
+    return [KafkaPartition(name.topic, name.partition, offset) for name, offset in offsets.items()]

@@ -1,0 +1,128 @@
+"""One assigned partition, over all of its workers."""
+
+from time import monotonic
+
+from supervisor.process import Worker
+from supervisor.starts import Start
+from supervisor.states import PartitionState
+from supervisor.status import PartitionStatus, lag
+from workers.records import TopicPartition
+from workers.slot import COMMITTABLE, COUNTERS, DEAD_LETTERS, END, POSITION, RECORDS, RESULTS, WORDS
+
+RATE_SECONDS = 1.0
+
+
+class AssignedPartition:
+    """Where a partition stands, from its assignment until it is given back.
+
+    Args:
+        name: topic and partition.
+        totals: the counters of its workers before, which go on from there; changed in place.
+    """
+
+    def __init__(self, name: TopicPartition, totals: list[int]) -> None:
+        self.name = name
+        self.worker: Worker | None = None
+        self.committed: int | None = None
+        self.deaths = 0
+        """Deaths in a row, soon after each other."""
+        self.restarts = 0
+        self.due_at = 0.0
+        """When the back-off ends, on the monotonic clock."""
+        self.drained = False
+        """Whether the last worker finished what it had in hand, or there was none."""
+        self._state = PartitionState.RESOLVING
+        self._resume: int | None = None
+        self._position: int | None = None
+        self._end: int | None = None
+        self._totals = totals
+        self._rate = 0.0
+        self._rated = (monotonic(), totals[RECORDS])
+
+    @property
+    def state(self) -> PartitionState:
+        return self._state
+
+    def become(self, state: PartitionState) -> None:
+        """Change the state.
+
+        Raises:
+            IllegalTransition: a bug.
+        """
+        self._state = self._state.to(state)
+
+    @property
+    def committable(self) -> int | None:
+        """The offset that may be committed now; None until the start is known."""
+        return self.worker.words[COMMITTABLE] if self.worker else self._resume
+
+    @property
+    def position(self) -> int | None:
+        """The offset of the next record to handle; None until the start is known."""
+        return self.worker.words[POSITION] if self.worker else self._position
+
+    def resolved(self, start: Start) -> None:
+        """The offset to start from is known."""
+        self._resume = self._position = start.offset
+        self.committed = start.committed
+        self._end = start.end
+        self.become(PartitionState.WAITING)
+
+    def bury_worker(self) -> Worker:
+        """Take over what a dead worker left in its slot, for the last time, and forget it."""
+        worker, self.worker = self.worker, None
+        assert worker is not None
+        self._resume = worker.words[COMMITTABLE]
+        self._position = worker.words[POSITION]
+        self._end = self._known_end(worker)
+        for counter in COUNTERS:
+            self._totals[counter] += worker.words[counter]
+        return worker
+
+    def totals(self) -> list[int]:
+        """A slot's words, with the counters added up over all workers, the living one too."""
+        if self.worker is None:
+            return list(self._totals)
+        words = list(self.worker.words)
+        for counter in COUNTERS:
+            words[counter] += self._totals[counter]
+        return words
+
+    def measure_rate(self) -> None:
+        """Note how many records were handled since the last note, when that is long enough ago."""
+        now, records = monotonic(), self._count(RECORDS)
+        then, before = self._rated
+        if now - then >= RATE_SECONDS:
+            self._rate = (records - before) / (now - then)
+            self._rated = (now, records)
+
+    def status(self) -> PartitionStatus:
+        worker = self.worker
+        end = self._known_end(worker)
+        return PartitionStatus(
+            topic=self.name.topic,
+            partition=self.name.partition,
+            pid=worker.pid if worker else None,
+            state=self._state,
+            position=self.position,
+            committed=self.committed,
+            end=end,
+            lag=lag(self.committed, end),
+            records=self._count(RECORDS),
+            results=self._count(RESULTS),
+            dead_letters=self._count(DEAD_LETTERS),
+            restarts=self.restarts,
+            rate=round(self._rate, 1),
+        )
+
+    def _known_end(self, worker: Worker | None) -> int | None:
+        if worker is None or worker.words[END] < 0:
+            return self._end
+        return worker.words[END]
+
+    def _count(self, counter: int) -> int:
+        return self._totals[counter] + (self.worker.words[counter] if self.worker else 0)
+
+
+def no_totals() -> list[int]:
+    return [0] * WORDS

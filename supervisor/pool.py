@@ -1,0 +1,225 @@
+"""The workers that are, brought to the workers that ought to be: one for each assigned partition."""
+
+import selectors
+from collections.abc import Iterable
+from time import monotonic
+from typing import Protocol
+
+from supervisor.forks import ForkServer
+from supervisor.partition import AssignedPartition, no_totals
+from supervisor.process import Worker, cause_of
+from supervisor.restart import RestartPolicy
+from supervisor.states import PartitionState
+from workers.endings import WorkerExit
+from workers.errors import PoolError
+from workers.log import log
+from workers.protocol import Exited, Fork, Forked, ForkFailed
+from workers.records import TopicPartition
+from workers.slot import POLLED, SlotTable
+
+AWAKE_SECONDS = 1.0
+"""A longer pause between two looks at the workers means that the supervisor itself was stopped."""
+
+
+START_ATTEMPTS = 2
+"""How many more workers are tried when the first ones die without a word before they are ready."""
+
+
+class WorkersCannotStart(PoolError):
+    """The very first workers failed to start: the app is at fault, and restarting them would only hide that."""
+
+
+class DeathCounter(Protocol):
+    """What hears of deaths, for the metrics."""
+
+    def died(self, topic: str, partition: int, cause: str) -> None: ...
+
+
+class Pool:
+    """The assigned partitions and their workers.
+
+    Args:
+        table: the slots.
+        selector: gets the workers' channels.
+        max_workers: how many run at once; further partitions wait.
+        worker_timeout: seconds without a sign of life after which a worker is killed.
+        counter: hears of each death.
+    """
+
+    def __init__(
+        self,
+        table: SlotTable,
+        selector: selectors.BaseSelector,
+        *,
+        max_workers: int,
+        worker_timeout: float,
+        counter: DeathCounter,
+    ) -> None:
+        self.partitions: dict[TopicPartition, AssignedPartition] = {}
+        self.history: dict[TopicPartition, list[int]] = {}
+        """The counters of every partition that was ever here: metrics never go back."""
+        self.server: ForkServer | None = None
+        """Where workers are forked; None while there is none that is ready."""
+        self.largest_message: dict[str, int] = {}
+        """Bytes that a worker's producer must be able to send, by input topic."""
+        self._table = table
+        self._selector = selector
+        self._max_workers = max_workers
+        self._timeout = worker_timeout
+        self._counter = counter
+        self._policy = RestartPolicy()
+        self._free = list(range(table.slots))
+        self._numbers = 0
+        self._ever_ready = False
+        self._looked_at = monotonic()
+
+    @property
+    def workers(self) -> list[Worker]:
+        return [partition.worker for partition in list(self.partitions.values()) if partition.worker]
+
+    def assign(self, names: Iterable[TopicPartition]) -> None:
+        """Take partitions over; each waits for its start offset."""
+        for name in names:
+            totals = self.history.setdefault(name, no_totals())
+            self.partitions[name] = AssignedPartition(name, totals)
+
+    def drop(self, names: Iterable[TopicPartition]) -> None:
+        """Forget partitions whose workers are dead."""
+        for name in names:
+            partition = self.partitions.pop(name)
+            assert partition.worker is None, f"{name} is dropped while its worker lives"
+
+    def reconcile(self, lease_ns: int) -> None:
+        """Fork where a worker is due, renew leases, and kill workers that show no sign of life."""
+        now = monotonic()
+        elapsed, self._looked_at = min(now - self._looked_at, AWAKE_SECONDS), now
+        for partition in self.partitions.values():
+            partition.measure_rate()
+            if partition.worker:
+                partition.worker.lease(lease_ns)
+                partition.worker.watch_life(elapsed, self._timeout)
+            elif partition.state is PartitionState.BACKING_OFF and partition.due_at <= now:
+                partition.become(PartitionState.WAITING)
+            if partition.state is PartitionState.WAITING and self.server and self._has_room():
+                self._fork(partition, self.server)
+
+    def drain(self, names: Iterable[TopicPartition]) -> None:
+        """Have the workers of these partitions finish the record in hand, flush and end."""
+        for name in names:
+            partition = self.partitions[name]
+            if partition.worker is None:
+                partition.drained = True
+                partition.become(PartitionState.STOPPED)
+            elif partition.state is not PartitionState.DRAINING:
+                partition.become(PartitionState.DRAINING)
+                partition.worker.drain()
+
+    def kill(self, names: Iterable[TopicPartition], cause: str) -> None:
+        """Kill the workers of these partitions; their deaths are confirmed later."""
+        for name in names:
+            partition = self.partitions[name]
+            if partition.worker is None:
+                if partition.state is not PartitionState.STOPPED:
+                    partition.become(PartitionState.STOPPED)
+                continue
+            if partition.state is not PartitionState.DRAINING:
+                partition.become(PartitionState.DRAINING)
+            partition.worker.kill(cause)
+
+    def alive(self, names: Iterable[TopicPartition]) -> list[TopicPartition]:
+        """Those of these partitions on which a process may still work."""
+        return [name for name in names if self.partitions[name].worker]
+
+    def undrained(self, names: Iterable[TopicPartition]) -> list[TopicPartition]:
+        """Those of these partitions whose last worker has not ended by draining."""
+        return [name for name in names if not self.partitions[name].drained]
+
+    def on_fork(self, message: Forked | ForkFailed | Exited) -> None:
+        """The fork server tells how a worker began or ended."""
+        for partition in list(self.partitions.values()):
+            worker = partition.worker
+            if worker is None:
+                continue
+            match message:
+                case Forked(number, pid) if worker.number == number:
+                    worker.forked(pid)
+                    log.info("worker_started", **_facts(partition), worker_pid=pid)
+                case ForkFailed(number, text) if worker.number == number:
+                    if not self._ever_ready:
+                        raise WorkersCannotStart(f"cannot fork a worker: {text}")
+                    self._died(partition, None, f"fork failed: {text}")
+                case Exited(pid, status) if worker.pid == pid:
+                    self._died(partition, status, cause_of(worker, status))
+
+    def bury_orphans(self) -> bool:
+        """After the fork server's death: take note of dead workers; True once none is left."""
+        for partition in list(self.partitions.values()):
+            if partition.worker is None:
+                continue
+            if partition.worker.confirmed_dead():
+                self._died(partition, None, cause_of(partition.worker, None))
+        return not self.workers
+
+    def _has_room(self) -> bool:
+        return bool(self._free) and self._table.slots - len(self._free) < self._max_workers
+
+    def _fork(self, partition: AssignedPartition, server: ForkServer) -> None:
+        start = partition.committable
+        assert start is not None
+        slot = self._free.pop(0)
+        self._table.clear(slot, start)
+        self._numbers += 1
+        worker = Worker(self._numbers, partition.name, slot, self._table[slot], self._selector, self._on_ready)
+        partition.worker = worker
+        partition.become(PartitionState.STARTING)
+        topic, number = partition.name
+        job = Fork(worker.number, topic, number, start, slot, self.largest_message[topic])
+        server.fork(job, worker.theirs, worker.crash_fd)
+        # From here on the other end is held by the worker alone, and its closing tells of the worker's end.
+        worker.theirs.close()
+
+    def _on_ready(self, worker: Worker) -> None:
+        partition = self.partitions[worker.partition]
+        self._ever_ready = True
+        if partition.state is PartitionState.STARTING:
+            partition.become(PartitionState.RUNNING)
+        log.info("worker_ready", **_facts(partition), worker_pid=worker.pid, offset=partition.position)
+
+    def _died(self, partition: AssignedPartition, status: int | None, cause: str) -> None:
+        worker = partition.bury_worker()
+        stacks = worker.close()
+        self._free.append(worker.slot)
+        reason = worker.ended.reason if worker.ended else None
+        facts = _facts(partition) | {"worker_pid": worker.pid, "offset": partition.committable}
+        if reason is WorkerExit.DRAINED:
+            partition.drained = True
+            partition.become(PartitionState.STOPPED)
+            log.info("worker_drained", **facts)
+            return
+        text = worker.ended.message if worker.ended else ""
+        log.error("worker_died", **facts, cause=cause, **_given(error=text, stacks=stacks))
+        self._counter.died(*partition.name, cause)
+        if partition.state is PartitionState.DRAINING:
+            partition.become(PartitionState.STOPPED)
+        elif not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.restarts >= START_ATTEMPTS):
+            raise WorkersCannotStart(text or cause)
+        elif reason is WorkerExit.OUT_OF_RANGE:
+            partition.become(PartitionState.RESOLVING)
+        else:
+            self._back_off(partition, monotonic() - worker.started_at, polled=worker.words[POLLED])
+
+    def _back_off(self, partition: AssignedPartition, lived: float, polled: int) -> None:
+        partition.deaths = self._policy.deaths_in_row(partition.deaths, lived)
+        partition.restarts += 1
+        delay = self._policy.delay(partition.deaths)
+        partition.due_at = monotonic() + delay
+        partition.become(PartitionState.BACKING_OFF)
+        log.warning("worker_restarts", **_facts(partition), in_seconds=round(delay, 3), deaths=partition.deaths)
+
+
+def _facts(partition: AssignedPartition) -> dict[str, object]:
+    return {"topic": partition.name.topic, "partition": partition.name.partition}
+
+
+def _given(**facts: str) -> dict[str, str]:
+    return {name: text for name, text in facts.items() if text}

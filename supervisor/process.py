@@ -1,0 +1,167 @@
+"""The supervisor's handle on one worker process."""
+
+import os
+import selectors
+import signal
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, Final
+
+from workers.endings import WorkerExit
+from workers.protocol import Channel, Drain, Ended, FromWorker, Ready, channel_pair
+from workers.records import TopicPartition
+from workers.slot import BEAT, LEASE, POSITION
+
+DUMP_SECONDS: Final = 0.5
+"""Between SIGABRT, at which a hung worker writes its stacks, and SIGKILL, which a stopped one needs."""
+
+
+class Worker:
+    """One incarnation of a partition's worker, from the request to fork it until its death is confirmed.
+
+    Args:
+        number: the incarnation's number.
+        partition: what it works on.
+        slot: the number of its slot.
+        words: its slot.
+        selector: gets its channel.
+        on_ready: called when it says that it reads.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        partition: TopicPartition,
+        slot: int,
+        words: memoryview,
+        selector: selectors.BaseSelector,
+        on_ready: Callable[["Worker"], None],
+    ) -> None:
+        ours, self.theirs = channel_pair()
+        self.number = number
+        self.partition = partition
+        self.slot = slot
+        self.words = words
+        self.pid: int | None = None
+        self.started_at = monotonic()
+        self.ended: Ended | None = None
+        self.killed_for: str | None = None
+        """Why the supervisor killed it, where it did."""
+        self.crash_fd = os.memfd_create("crash")
+        self._on_ready = on_ready
+        self._pidfd: int | None = None
+        self._selector = selector
+        self._channel: Channel[FromWorker] = Channel(ours, FromWorker)
+        self._sign = (0, 0)
+        self._silent = 0.0
+        self._abort_left: float | None = None
+        self._hung_up = False
+        selector.register(self._channel, selectors.EVENT_READ, self._receive)
+
+    def forked(self, pid: int) -> None:
+        """The fork server has made it."""
+        self.pid = pid
+        try:
+            self._pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return  # dead and reaped already; its exit is on the way
+        if self.killed_for:
+            self._signal(signal.SIGKILL)
+
+    def drain(self) -> None:
+        """Ask it to finish the record in hand, flush and end."""
+        self._channel.send(Drain())
+
+    def kill(self, cause: str) -> None:
+        """SIGKILL, now or as soon as it has a pid."""
+        self.killed_for = self.killed_for or cause
+        self._signal(signal.SIGKILL)
+
+    def lease(self, deadline_ns: int) -> None:
+        self.words[LEASE] = deadline_ns
+
+    def watch_life(self, elapsed: float, timeout: float) -> None:
+        """Count the time without a sign of life; past `timeout`, have it write its stacks, then kill it.
+
+        Args:
+            elapsed: seconds since the last call that the supervisor itself was awake.
+            timeout: seconds of silence that are allowed.
+        """
+        sign = (self.words[POSITION], self.words[BEAT])
+        if self._abort_left is not None:
+            self._abort_left -= elapsed
+            if self._abort_left <= 0:
+                self._signal(signal.SIGKILL)
+        elif sign != self._sign:
+            self._sign, self._silent = sign, 0.0
+        else:
+            self._silent += elapsed
+            if self._silent > timeout:
+                self.killed_for = self.killed_for or f"no sign of life for {timeout:g} s"
+                self._abort_left = DUMP_SECONDS
+                self._signal(signal.SIGABRT)
+
+    def confirmed_dead(self) -> bool:
+        """Whether its process is gone, whoever reaps it; for when the fork server cannot say."""
+        if self._pidfd is not None:
+            return _readable(self._pidfd)
+        # Forked or not, nobody said: then nothing lives that holds the other end of the channel.
+        return self.pid is not None or self._hung_up
+
+    def close(self) -> str:
+        """Forget a dead worker; what it wrote while crashing."""
+        while self.ended is None and _readable(self._channel) and self._receive():
+            pass
+        self._unregister()
+        self._channel.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+        size = os.fstat(self.crash_fd).st_size
+        stacks = os.pread(self.crash_fd, min(size, 16_000), 0).decode(errors="replace")
+        os.close(self.crash_fd)
+        return stacks
+
+    def _receive(self) -> bool:
+        message = self._channel.receive()
+        if message is None:
+            # Its end of the stream: dying, but dead only when its exit is confirmed.
+            self._hung_up = True
+            self._unregister()
+            return False
+        if isinstance(message, Ready):
+            self._on_ready(self)
+        else:
+            self.ended = message
+        return True
+
+    def _unregister(self) -> None:
+        try:
+            self._selector.unregister(self._channel)
+        except KeyError:
+            return
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._pidfd is None:
+            return
+        try:
+            signal.pidfd_send_signal(self._pidfd, number)
+        except ProcessLookupError:
+            return
+
+
+def _readable(file: Any) -> bool:
+    with selectors.PollSelector() as poll:
+        poll.register(file, selectors.EVENT_READ)
+        return bool(poll.select(0))
+
+
+def cause_of(worker: Worker, status: int | None) -> str:
+    """Why a dead worker ended, in words: what it said, what was done to it, or how the kernel says it ended."""
+    if worker.ended is not None and worker.ended.reason is not WorkerExit.CRASHED:
+        return worker.ended.reason.name.lower()
+    if worker.killed_for is not None:
+        return worker.killed_for
+    if status is None:
+        return "its fork server died"
+    code = os.waitstatus_to_exitcode(status)
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

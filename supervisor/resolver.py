@@ -1,0 +1,80 @@
+"""Finds out where newly assigned partitions begin, beside the supervisor's loop."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from time import monotonic
+from typing import Final, NamedTuple
+
+from confluent_kafka.admin import AdminClient
+
+from supervisor.background import in_background
+from supervisor.partition import AssignedPartition
+from supervisor.starts import Start, StartPolicy, resolve
+from supervisor.states import PartitionState
+from workers.log import log
+from workers.records import TopicPartition
+
+RETRY_SECONDS: Final = 1.0
+
+Asked = tuple[AssignedPartition, ...]
+
+
+class Question(NamedTuple):
+    """What is being asked for; the very objects, since a partition may be given back and assigned again meanwhile."""
+
+    partitions: Asked
+    answer: "Future[dict[TopicPartition, Start]]"
+
+
+class Resolver:
+    """Asks for the start offsets of all partitions that are `RESOLVING`, again and again until the brokers answer.
+
+    Args:
+        admin: a client.
+        group: the consumer group.
+        policy: where a group without committed offsets begins.
+        partitions: the assigned partitions; looked at anew each time.
+        on_start: called for each partition that is still waiting for its answer.
+    """
+
+    def __init__(
+        self,
+        admin: AdminClient,
+        group: str,
+        policy: StartPolicy,
+        partitions: Mapping[TopicPartition, AssignedPartition],
+        on_start: Callable[[AssignedPartition, Start], None],
+    ) -> None:
+        self._admin = admin
+        self._group = group
+        self._policy = policy
+        self._partitions = partitions
+        self._on_start = on_start
+        self._questions: list[Question] = []
+        self._not_before = 0.0
+
+    def turn(self) -> None:
+        """Take the answers that have come, and ask for what nobody has asked for yet."""
+        for question in [question for question in self._questions if question.answer.done()]:
+            self._questions.remove(question)
+            self._take(question)
+        if monotonic() < self._not_before:
+            return
+        asked = {id(partition) for question in self._questions for partition in question.partitions}
+        waiting = [p for p in self._partitions.values() if p.state is PartitionState.RESOLVING and id(p) not in asked]
+        if waiting:
+            resume = {partition.name: partition.committable for partition in waiting}
+            answer = in_background(lambda: resolve(self._admin, self._group, resume, self._policy))
+            self._questions.append(Question(tuple(waiting), answer))
+
+    def _take(self, question: Question) -> None:
+        try:
+            starts = question.answer.result()
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no start without an answer
+            self._not_before = monotonic() + RETRY_SECONDS
+            names = [str(partition.name) for partition in question.partitions]
+            log.warning("start_offsets_unanswered", partitions=names, message=str(error), retry_in=RETRY_SECONDS)
+            return
+        for partition in question.partitions:
+            if partition.state is PartitionState.RESOLVING and self._partitions.get(partition.name) is partition:
+                self._on_start(partition, starts[partition.name])

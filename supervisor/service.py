@@ -1,0 +1,51 @@
+"""A supervisor as a process: what surrounds it, and the code it exits with."""
+
+import os
+import sys
+import tempfile
+from typing import NoReturn
+
+from supervisor.http import HttpServer
+from supervisor.membership import GroupRefused
+from supervisor.metrics import PoolCollector
+from supervisor.supervisor import Supervisor
+from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
+from workers.lifeline import adopt_orphans
+from workers.log import configure, log
+from workers.settings import Settings
+
+
+def serve(settings: Settings) -> NoReturn:
+    """Run the pool until it is told to stop, and exit with its code."""
+    configure(settings.log_format, settings.log_level)
+    code = _code_of(settings)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads may hang in calls to brokers that do not answer; nothing is left to be done for them.
+    os._exit(code)
+
+
+def _code_of(settings: Settings) -> ExitCode:
+    try:
+        return _run(settings)
+    except PoolError as error:
+        log.critical("pool_cannot_run", reason=str(error), kind=type(error).__name__)
+        return _exit_code(error)
+    except BaseException:
+        log.critical("supervisor_bug", consequence="its workers are killed", exc_info=True)
+        return ExitCode.BUG
+
+
+def _exit_code(error: PoolError) -> ExitCode:
+    if isinstance(error, ConfigInvalid):
+        return ExitCode.USAGE
+    return ExitCode.GROUP if isinstance(error, GroupRefused) else ExitCode.APP
+
+
+def _run(settings: Settings) -> ExitCode:
+    adopt_orphans()
+    with tempfile.TemporaryDirectory(prefix="partition-pool-", ignore_cleanup_errors=True) as made:
+        directory = settings.metrics_dir or made
+        os.makedirs(directory, exist_ok=True)
+        supervisor = Supervisor(settings, directory)
+        return supervisor.run()

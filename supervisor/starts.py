@@ -1,0 +1,110 @@
+"""Where to begin with a partition: an absolute offset, resolved before its worker is forked.
+
+An `assign()` at a logical offset costs a worker 500 ms; and only here can be seen what the log has lost meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from workers.records import TopicPartition
+
+REQUEST_SECONDS: Final = 10.0
+
+StartPolicy = Literal["earliest", "latest"] | int
+
+
+class Start(NamedTuple):
+    """Where a partition's next worker begins."""
+
+    offset: int
+    committed: int | None
+    """What the group had committed; None where it has not yet."""
+    end: int
+    """The partition's high watermark."""
+    lost: range = range(0)
+    """Offsets that the log has deleted before they were handled."""
+
+
+def resolve(
+    admin: AdminClient, group: str, resume: Mapping[TopicPartition, int | None], policy: StartPolicy
+) -> dict[TopicPartition, Start]:
+    """Ask the brokers, and decide; blocks for up to some 30 s.
+
+    Args:
+        admin: a client.
+        group: the consumer group.
+        resume: the partitions, each with the offset at which its last worker here stopped, where there was one.
+        policy: where a group without a committed offset begins; an int is milliseconds since the epoch.
+
+    Raises:
+        KafkaException: the brokers do not answer, or refuse.
+    """
+    names = list(resume)
+    committed = _committed(admin, group, names)
+    first = _offsets(admin, names, OffsetSpec.earliest())
+    end = _offsets(admin, names, OffsetSpec.latest())
+    initial = _initial(admin, names, policy, first, end)
+    return {
+        name: decide(_later(resume[name], committed.get(name)), committed.get(name), first[name], end[name], initial[name])
+        for name in names
+    }
+
+
+def decide(wanted: int | None, committed: int | None, first: int, end: int, initial: int) -> Start:
+    """Where to begin.
+
+    Args:
+        wanted: the offset to go on from; None for a group that has none.
+        committed: what the group has committed.
+        first: the log's first offset.
+        end: the log's end.
+        initial: where a group without an offset begins.
+    """
+    if wanted is None:
+        return Start(initial, committed, end)
+    if wanted < first:
+        return Start(first, committed, end, range(wanted, first))
+    if wanted > end:
+        # The log was cut or made anew below this offset. What it holds now is not what was handled: read it all.
+        return Start(first, committed, end, range(end, wanted))
+    return Start(wanted, committed, end)
+
+
+def _later(resume: int | None, committed: int | None) -> int | None:
+    if resume is None or committed is None:
+        return committed if resume is None else resume
+    return max(resume, committed)
+
+
+def _committed(admin: AdminClient, group: str, names: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    request = ConsumerGroupTopicPartitions(group, [KafkaPartition(*name) for name in names])
+    answer = admin.list_consumer_group_offsets([request], request_timeout=REQUEST_SECONDS)[group].result()
+    for partition in answer.topic_partitions:
+        if partition.error is not None:
+            raise KafkaException(partition.error)
+    return {TopicPartition(p.topic, p.partition): p.offset for p in answer.topic_partitions if p.offset >= 0}
+
+
+def _offsets(admin: AdminClient, names: Sequence[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+    answers = admin.list_offsets({KafkaPartition(*name): spec for name in names}, request_timeout=REQUEST_SECONDS)
+    return {TopicPartition(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
+
+
+def _initial(
+    admin: AdminClient,
+    names: Sequence[TopicPartition],
+    policy: StartPolicy,
+    first: Mapping[TopicPartition, int],
+    end: Mapping[TopicPartition, int],
+) -> Mapping[TopicPartition, int]:
+    if policy == "earliest":
+        return first
+    if policy == "latest":
+        return end
+    found = _offsets(admin, names, OffsetSpec.for_timestamp(policy))
+    # No record as young as that: the end.
+    return {name: offset if offset >= 0 else end[name] for name, offset in found.items()}

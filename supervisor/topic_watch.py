@@ -1,0 +1,75 @@
+"""Waits, beside the supervisor's loop, for the app's topics to be there."""
+
+from concurrent.futures import Future
+from time import monotonic
+from typing import Final
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from supervisor.background import in_background
+from supervisor.topics import TopicsReady, TopicsRefused, prepare
+from workers.loading import Declaration
+from workers.log import log
+
+LOOK_SECONDS: Final = 2.0
+SAY_SECONDS: Final = 30.0
+
+
+class TopicWatch:
+    """Looks for input topics until all are there, and sees to their dead-letter topics first.
+
+    Args:
+        admin: a client.
+        app: what the app declares.
+        create: how many partitions to make missing topics with; None: wait for them.
+    """
+
+    def __init__(self, admin: AdminClient, app: Declaration, create: int | None) -> None:
+        self.inputs: dict[str, int] = {}
+        """Input topics that are ready to be read, with their largest message in bytes."""
+        self._admin = admin
+        self._app = app
+        self._create = create
+        self._answer: Future[TopicsReady] | None = None
+        self._look_at = 0.0
+        self._said_at = -SAY_SECONDS
+        self._outputs_said: set[str] = set()
+
+    def turn(self) -> bool:
+        """Look, when it is time to; whether topics have become ready since the last turn.
+
+        Raises:
+            TopicsRefused: a topic that is needed cannot be made.
+        """
+        if self._answer is not None and self._answer.done():
+            answer, self._answer = self._answer, None
+            return self._take(answer)
+        if self._answer is None and len(self.inputs) < len(self._app.agents) and monotonic() >= self._look_at:
+            self._answer = in_background(lambda: prepare(self._admin, self._app, self._create))
+        return False
+
+    def _take(self, answer: "Future[TopicsReady]") -> bool:
+        self._look_at = monotonic() + LOOK_SECONDS
+        try:
+            found = answer.result()
+        except TopicsRefused:
+            raise
+        except KafkaException as error:
+            self._say("brokers_unanswered", message=error.args[0].str(), retry_in=LOOK_SECONDS)
+            return False
+        for topic in found.made:
+            log.info("topic_created", topic=topic)
+        for topic in set(found.missing_outputs) - self._outputs_said:
+            self._outputs_said.add(topic)
+            log.warning("output_topic_missing", topic=topic, cure="create it, or its results go to the dead letters")
+        if found.missing:
+            self._say("waiting_for_topics", topics=list(found.missing), cure="create them, or start with --create N")
+        grown = found.inputs.keys() - self.inputs.keys()
+        self.inputs |= found.inputs
+        return bool(grown)
+
+    def _say(self, event: str, **facts: object) -> None:
+        if monotonic() - self._said_at >= SAY_SECONDS:
+            self._said_at = monotonic()
+            log.warning(event, **facts)

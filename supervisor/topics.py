@@ -1,0 +1,116 @@
+"""The topics of an app: which are there, which are made, which are waited for."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from msgspec import Struct
+
+from workers.errors import PoolError
+from workers.loading import AgentDeclaration, Declaration
+
+REQUEST_SECONDS: Final = 10.0
+DEFAULT_MESSAGE_BYTES: Final = 1_048_588
+"""A topic's `max.message.bytes` where it cannot be asked for."""
+ENVELOPE_BYTES: Final = 64 * 1024
+"""What the headers of a dead letter may add to its record."""
+
+
+class TopicsRefused(PoolError):
+    """A topic that the app cannot do without can neither be found nor made; the text has the cure."""
+
+
+class TopicsReady(Struct, frozen=True):
+    """What a look at the topics found."""
+
+    inputs: dict[str, int]
+    """Input topics that are there, with their largest message in bytes."""
+    missing: tuple[str, ...]
+    """Input topics that are not."""
+    missing_outputs: tuple[str, ...]
+    made: tuple[str, ...]
+    """Topics that were just made."""
+
+
+def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsReady:
+    """Look which topics are there; make the dead-letter topics, and with `create` the app's own.
+
+    Blocks for up to some 30 s.
+
+    Args:
+        admin: a client.
+        app: what the app declares.
+        create: how many partitions to make missing inputs and outputs with; None: do not make them.
+
+    Raises:
+        TopicsRefused: a dead-letter topic cannot be made.
+        KafkaException: the brokers do not answer, or refuse.
+    """
+    there = _partitions(admin)
+    made: list[str] = []
+    if create:
+        wanted = [a.topic for a in app.agents] + [a.output for a in app.agents if a.output]
+        for topic in dict.fromkeys(wanted):
+            if topic not in there:
+                _make(admin, topic, create, {}, "create it yourself, or leave --create away")
+                there[topic] = create
+                made.append(topic)
+    inputs = [agent for agent in app.agents if agent.topic in there]
+    sizes = _message_bytes(admin, [agent.topic for agent in inputs])
+    for agent in inputs:
+        if agent.dead_letter and agent.dead_letter not in there:
+            _make_dead_letters(admin, agent, there[agent.topic], sizes[agent.topic])
+            made.append(agent.dead_letter)
+    return TopicsReady(
+        inputs=sizes,
+        missing=tuple(a.topic for a in app.agents if a.topic not in there),
+        missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
+        made=tuple(made),
+    )
+
+
+def _partitions(admin: AdminClient) -> dict[str, int]:
+    # All topics, by no name: asking for one by name can create it.
+    topics = admin.list_topics(timeout=REQUEST_SECONDS).topics
+    return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
+
+
+def _message_bytes(admin: AdminClient, topics: list[str]) -> dict[str, int]:
+    if not topics:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
+    answers = admin.describe_configs(resources, request_timeout=REQUEST_SECONDS)
+    return {resource.name: _size(answer) for resource, answer in answers.items()}
+
+
+def _size(answer: "Future[Mapping[str, Any]]") -> int:
+    try:
+        return int(answer.result()["max.message.bytes"].value)
+    except (KafkaException, KeyError):
+        # Not authorised to read settings, or a broker that has none: the default is what most topics have.
+        return DEFAULT_MESSAGE_BYTES
+
+
+def _make_dead_letters(admin: AdminClient, agent: AgentDeclaration, partitions: int, message_bytes: int) -> None:
+    assert agent.dead_letter is not None
+    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES)}
+    cure = (
+        f"create it with {partitions} partitions and max.message.bytes={message_bytes + ENVELOPE_BYTES}, allow this"
+        f" user to create it, or give {agent.name} dead_letter=None (a failing record then stops its partition)"
+    )
+    _make(admin, agent.dead_letter, partitions, config, cure)
+
+
+def _make(admin: AdminClient, topic: str, partitions: int, config: dict[str, str], cure: str) -> None:
+    new = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=config)
+    try:
+        admin.create_topics([new], request_timeout=REQUEST_SECONDS)[topic].result()
+    except KafkaException as error:
+        reason: KafkaError = error.args[0]
+        if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return
+        if reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+            raise
+        raise TopicsRefused(f"topic {topic} is not there and cannot be created ({reason.str()}): {cure}") from error

@@ -1,0 +1,90 @@
+"""The settings that the pool's Kafka clients run with: what it must own, and its defaults below the user's own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from workers.log import kafka_logger
+
+Properties = Mapping[str, str | int | float | bool]
+
+_COMMON: Final[Properties] = {
+    "reconnect.backoff.ms": 50,
+    "reconnect.backoff.max.ms": 2000,
+    "log.connection.close": False,
+    "statistics.interval.ms": 5000,
+}
+_CONSUMER: Final[Properties] = {
+    # librdkafka waits a whole second when its queue has filled: a fast reader would stall each time.
+    "fetch.queue.backoff.ms": 5,
+    "queued.max.messages.kbytes": 32 * 1024,
+}
+_CONSUMER_FORCED: Final[Properties] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    # Behind transactions the last offset is below the end; only the EOF event tells that all is read.
+    "enable.partition.eof": True,
+    # An offset out of range is never passed over in silence.
+    "auto.offset.reset": "error",
+}
+_PRODUCER: Final[Properties] = {
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "queue.buffering.max.kbytes": 64 * 1024,
+    # An outage is waited out: the offset stays where it is until the brokers are back.
+    "message.timeout.ms": 0,
+    "topic.metadata.propagation.max.ms": 5000,
+}
+_PRODUCER_FORCED: Final[Properties] = {
+    "enable.idempotence": True,
+    "delivery.report.only.error": True,
+}
+_SUPERVISOR: Final[Properties] = {
+    # How soon partitions that a topic gains are noticed (classic protocol).
+    "topic.metadata.refresh.interval.ms": 10_000,
+    "partition.assignment.strategy": "cooperative-sticky",
+}
+_SUPERVISOR_FORCED: Final[Properties] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+}
+CLASSIC_ONLY: Final = frozenset({"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"})
+"""What the client refuses under KIP-848, where the broker decides."""
+
+
+def worker_consumer(user: Properties, group: str, on_stats: Callable[[str], None]) -> dict[str, Any]:
+    """Settings of the consumer that reads one assigned partition; it never joins the group."""
+    mine = {k: v for k, v in user.items() if k not in _MEMBERSHIP}
+    own = {"group.id": group, "stats_cb": on_stats}
+    return _client("consumer", _CONSUMER, mine, {**_CONSUMER_FORCED, **own})
+
+
+def worker_producer(user: Properties, max_message_bytes: int, on_stats: Callable[[str], None]) -> dict[str, Any]:
+    """Settings of a worker's idempotent producer.
+
+    Args:
+        max_message_bytes: the largest message it must be able to send: a dead letter of the largest input record.
+    """
+    room = max(max_message_bytes, int(user.get("message.max.bytes", 0)))
+    return _client("producer", _PRODUCER, user, {**_PRODUCER_FORCED, "message.max.bytes": room, "stats_cb": on_stats})
+
+
+def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the supervisor's consumer: the only group member of its pod; it never fetches."""
+    mine = dict(_SUPERVISOR)
+    if user.get("group.protocol") == "consumer":
+        for name in CLASSIC_ONLY:
+            mine.pop(name, None)
+    return _client("supervisor", mine, user, {**_SUPERVISOR_FORCED, "group.id": group, **callbacks})
+
+
+def admin(user: Properties) -> dict[str, Any]:
+    """Settings of the supervisor's admin client."""
+    return _client("admin", {}, user, {})
+
+
+_MEMBERSHIP: Final = CLASSIC_ONLY | {"group.protocol", "group.instance.id", "group.remote.assignor"}
+
+
+def _client(role: str, defaults: Properties, user: Properties, forced: Mapping[str, Any]) -> dict[str, Any]:
+    logs = kafka_logger(role)
+    return {**_COMMON, **defaults, **user, "logger": logs, "error_cb": logs.error_cb, **forced}

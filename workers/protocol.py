@@ -1,0 +1,139 @@
+"""What the supervisor, the fork server and the workers say to each other, as MessagePack on Unix sockets.
+
+One packet is one message (`SOCK_SEQPACKET`); a peer that died shows as the end of the stream.
+"""
+
+import socket
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from workers.endings import WorkerExit
+from workers.loading import Declaration
+from workers.settings import Settings
+
+PACKET_BYTES: Final = 128 * 1024
+"""The longest message; far below a Unix socket's default buffer of 208 KiB, so that a send never blocks for long."""
+
+
+class Setup(msgspec.Struct, frozen=True, tag=True):
+    """First message to the fork server: what all its workers share."""
+
+    app: str
+    settings: Settings
+    metrics_dir: str
+
+
+class Loaded(msgspec.Struct, frozen=True, tag=True):
+    """The app is imported; `warnings` are worth a log line each."""
+
+    declaration: Declaration
+    warnings: tuple[str, ...] = ()
+
+
+class Refused(msgspec.Struct, frozen=True, tag=True):
+    """The app cannot be imported, or is wrong: what to tell the user."""
+
+    message: str
+
+
+class Fork(msgspec.Struct, frozen=True, tag=True):
+    """Fork a worker for one partition. Its end of the channel and its crash file come along as descriptors."""
+
+    worker: int
+    """The incarnation's number, never used twice by one supervisor."""
+    topic: str
+    partition: int
+    start: int
+    slot: int
+    max_message_bytes: int
+
+
+class Forked(msgspec.Struct, frozen=True, tag=True):
+    worker: int
+    pid: int
+
+
+class ForkFailed(msgspec.Struct, frozen=True, tag=True):
+    worker: int
+    message: str
+
+
+class Exited(msgspec.Struct, frozen=True, tag=True):
+    """A worker is dead and reaped: the raw wait status."""
+
+    pid: int
+    status: int
+
+
+class Drain(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: finish the record in hand, flush, report, end."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: its hooks have run, and it reads."""
+
+
+class Ended(msgspec.Struct, frozen=True, tag=True):
+    """From a worker: it ends by its own decision."""
+
+    reason: WorkerExit
+    message: str = ""
+
+
+ToForkServer = Setup | Fork
+FromForkServer = Loaded | Refused | Forked | ForkFailed | Exited
+ToWorker = Drain
+FromWorker = Ready | Ended
+Message = ToForkServer | FromForkServer | ToWorker | FromWorker
+
+_encode = msgspec.msgpack.Encoder().encode
+
+Incoming = TypeVar("Incoming")
+
+
+class Channel(Generic[Incoming]):
+    """One end of a packet socket that speaks this protocol.
+
+    Args:
+        sock: a connected `SOCK_SEQPACKET` socket; the channel closes it.
+        incoming: the union of messages that the other end may send.
+    """
+
+    def __init__(self, sock: socket.socket, incoming: object) -> None:
+        self._socket = sock
+        self._decode = msgspec.msgpack.Decoder(incoming).decode
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def send(self, message: Message, fds: list[int] | None = None) -> bool:
+        """Send one message; False where the other end is gone."""
+        try:
+            if fds:
+                socket.send_fds(self._socket, [_encode(message)], fds)
+            else:
+                self._socket.send(_encode(message))
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def receive(self) -> Incoming | None:
+        """Wait for one message; None at the end of the stream."""
+        message, _ = self.receive_with_fds(0)
+        return message
+
+    def receive_with_fds(self, most: int) -> tuple[Incoming | None, list[int]]:
+        """Wait for one message and up to `most` descriptors that came along."""
+        try:
+            packet, fds, _, _ = socket.recv_fds(self._socket, PACKET_BYTES, most)
+        except ConnectionResetError:
+            return None, []
+        return (self._decode(packet) if packet else None), fds
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def channel_pair() -> tuple[socket.socket, socket.socket]:
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -1,0 +1,98 @@
+"""One assigned partition, read in batches."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from workers.endings import OffsetOutOfRange, SourceFailed
+
+IDLE_WAIT: Final = 0.1
+"""Seconds that a poll waits for a first record; a drain of an idle worker waits no longer."""
+
+_WAITED_OUT: Final = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
+    }
+)
+
+
+class Batch(NamedTuple):
+    """Records in offset order, and the offset of the end of the partition where the read has reached it."""
+
+    messages: list[Message]
+    end: int | None = None
+
+
+class Source(Protocol):
+    """What a task reads from."""
+
+    def poll(self) -> Batch:
+        """Wait a moment for a first record, then take what is at hand.
+
+        Raises:
+            OffsetOutOfRange: the log no longer holds the offset to read.
+            SourceFailed: the partition cannot be read.
+        """
+
+    def high_watermark(self) -> int:
+        """The partition's end as the last fetch told it; -1 where unknown."""
+
+
+class KafkaSource:
+    """Reads one partition with `assign()` from an absolute offset: no group, no seek, no 500 ms wait.
+
+    Args:
+        consumer: a consumer of this worker alone.
+        topic: the topic.
+        partition: the partition.
+        start: the first offset to read; absolute.
+        batch_size: the most records that one poll returns.
+    """
+
+    def __init__(self, consumer: Consumer, topic: str, partition: int, start: int, batch_size: int) -> None:
+        self._consumer = consumer
+        self._rest = batch_size - 1
+        self._partition = TopicPartition(topic, partition)
+        consumer.assign([TopicPartition(topic, partition, start)])
+
+    def poll(self) -> Batch:
+        first = self._consumer.poll(IDLE_WAIT)
+        if first is None:
+            return Batch([])
+        # consume(n, timeout) would wait for n records or the whole timeout: it only takes what is there.
+        messages: list[Message] = [first, *self._consumer.consume(self._rest, 0)] if self._rest else [first]
+        if any(map(Message.error, messages)):
+            return _without_events(messages)
+        return Batch(messages)
+
+    def high_watermark(self) -> int:
+        offsets = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        return offsets[1] if offsets and offsets[1] >= 0 else -1
+
+
+def _without_events(messages: Sequence[Message]) -> Batch:
+    records: list[Message] = []
+    end: int | None = None
+    for message in messages:
+        error = message.error()
+        if error is None:
+            records.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            end = message.offset()
+        elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            raise OffsetOutOfRange(error.str())
+        elif error.code() not in _WAITED_OUT:
+            raise SourceFailed(f"cannot read the partition: {error.str()}") from KafkaException(error)
+    return Batch(records, end)

@@ -1,0 +1,78 @@
+"""What may stop a worker between two records: a drain, the lease's end, a turn that takes too long.
+
+None of the three costs a record anything. The loop draws its records from a list; a thread that mostly sleeps empties
+that list when there is cause, and so the loop's iterator ends at the next record.
+"""
+
+import os
+import select
+import sys
+import threading
+from time import monotonic_ns
+from typing import Any, Final
+
+from workers.endings import WorkerExit
+from workers.protocol import Channel, Drain
+from workers.slot import BEAT, LEASE
+
+TICK: Final = 0.1
+SLICE_NS: Final = 20_000_000
+"""How long a turn may take before the next tick ends it, so that results are flushed and offsets told in time."""
+
+
+class Watch:
+    """Listens to the supervisor beside the worker's loop.
+
+    Args:
+        channel: to the supervisor.
+        words: the worker's slot.
+    """
+
+    def __init__(self, channel: Channel[Drain], words: memoryview) -> None:
+        self._channel = channel
+        self._words = words
+        self._stop = threading.Event()
+        self._turn: list[Any] = []
+        self._turn_began = 0
+
+    def start(self) -> None:
+        threading.Thread(target=self._listen, name="watch", daemon=True).start()
+
+    @property
+    def draining(self) -> bool:
+        return self._stop.is_set()
+
+    def leased(self) -> bool:
+        """Whether the worker may handle and produce now."""
+        return self._words[LEASE] > monotonic_ns()
+
+    def guard(self, turn: list[Any]) -> None:
+        """Empty `turn`, the records still to be handled in this turn, when there is cause to stop."""
+        self._turn_began = monotonic_ns()
+        self._turn = turn
+        if self._stop.is_set():
+            turn.clear()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, giving signs of life; True where a drain came before the time was up."""
+        end = monotonic_ns() + int(seconds * 1e9)
+        while (left := end - monotonic_ns()) > 0:
+            self._words[BEAT] = monotonic_ns()
+            if self._stop.wait(min(left / 1e9, TICK)):
+                return True
+        return self._stop.is_set()
+
+    def _listen(self) -> None:
+        while True:
+            readable, _, _ = select.select([self._channel], [], [], TICK)
+            if readable:
+                self._obey()
+            elif self._turn and (monotonic_ns() - self._turn_began > SLICE_NS or not self.leased()):
+                self._turn.clear()
+
+    def _obey(self) -> None:
+        if self._channel.receive() is None:
+            print("the supervisor is gone; this worker ends", file=sys.stderr, flush=True)
+            os._exit(WorkerExit.ORPHANED)
+        self._stop.set()
+        self._turn.clear()

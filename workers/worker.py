@@ -1,0 +1,96 @@
+"""A worker's life, from the fork to its exit code."""
+
+import faulthandler
+import traceback
+from time import monotonic_ns
+from typing import Final
+
+from confluent_kafka import Consumer, Producer
+
+from workers import kafka, metrics
+from workers.app import App
+from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
+from workers.log import add_facts, log
+from workers.protocol import Channel, Drain, Ended, Fork, Ready, Setup
+from workers.sink import KafkaSink
+from workers.slot import BEAT
+from workers.source import KafkaSource
+from workers.statistics import ClientStatistics
+from workers.task import PartitionTask
+from workers.watch import Watch
+
+MOST_TEXT: Final = 16_000
+"""Characters of an error that travel to the supervisor."""
+
+
+def live(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel[Drain], crash_fd: int) -> WorkerExit:
+    """Run one partition's worker, and tell the supervisor how it ended; the caller exits with what this returns.
+
+    Args:
+        app: the user's app.
+        setup: what all workers share.
+        job: the partition, and where to start.
+        words: the worker's slot.
+        channel: to the supervisor.
+        crash_fd: the file that takes the stacks of a crash; the supervisor reads it afterwards.
+    """
+    faulthandler.enable(file=crash_fd, all_threads=True)
+    add_facts(topic=job.topic, partition=job.partition)
+    metrics.identify(job.slot)
+    reason, text = WorkerExit.DRAINED, ""
+    try:
+        _work(app, setup, job, words, channel)
+    except WorkerMustEnd as end:
+        reason, text = end.exit, str(end)
+    except BaseException:
+        reason, text = WorkerExit.CRASHED, traceback.format_exc()
+    channel.send(Ended(reason, text[-MOST_TEXT:]))
+    return reason
+
+
+def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel[Drain]) -> None:
+    """Start, work until drained, stop; in this order:
+
+    1. run the app's `on_start` hooks;
+    2. connect, and assign the partition at its absolute offset;
+    3. tell the supervisor, and listen to it;
+    4. work until drained;
+    5. run the app's `on_stop` hooks.
+    """
+    words[BEAT] = monotonic_ns()
+    watch = Watch(channel, words)
+    try:
+        app.start()
+        task = _connect(app, setup, job, words, watch)
+    except Exception as error:
+        raise CannotStart(traceback.format_exc()) from error
+    channel.send(Ready())
+    watch.start()
+    try:
+        task.run()
+    finally:
+        _stop(app)
+
+
+def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
+    settings = setup.settings
+    statistics = ClientStatistics(words)
+    producer = Producer(kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer))
+    consumer = Consumer(kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer))
+    return PartitionTask(
+        app.agents[job.topic],
+        KafkaSource(consumer, job.topic, job.partition, job.start, settings.batch_size),
+        KafkaSink(producer),
+        words,
+        watch,
+        group=app.group,
+        flush_interval=settings.flush_interval,
+    )
+
+
+def _stop(app: App) -> None:
+    try:
+        app.stop()
+    except Exception:
+        # All is flushed by now: a failing hook must not make a drained worker look undrained.
+        log.exception("on_stop_failed")
