@@ -65,11 +65,11 @@ def commands() -> None:
 @configured(*POOL_FLAGS)
 def run(loaded: Loaded) -> None:
     """Run an app's workers until SIGTERM or Ctrl-C, which drain them; a second one hurries."""
-    from supervisor.supervisor import run as run_pool
+    from supervisor.service import serve
 
     app_known(loaded.settings)
     brokers_known(loaded.settings)
-    sys.exit(run_pool(loaded.settings))
+    serve(loaded.settings)
 
 
 @commands.command()
@@ -90,8 +90,9 @@ def check(loaded: Loaded) -> None:
     from supervisor.check import run as run_check
     from workers.loading import declaration, load_app
 
-    app = declaration(load_app(app_known(loaded.settings)))
-    sys.exit(run_check(brokers_known(loaded.settings), app))
+    settings = brokers_known(loaded.settings)
+    app = load_app(app_known(settings), group=settings.group)
+    sys.exit(run_check(settings, declaration(app)))
 
 
 @commands.command()
@@ -123,21 +124,36 @@ def load(loaded: Loaded, topic: str, **how: Any) -> None:
 
 
 @commands.command()
+@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after that time.")
 @click.option(
-    "--url",
-    default="127.0.0.1:9404",
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    default=1000,
     show_default=True,
-    envvar="POOL_HTTP",
-    metavar="HOST:PORT",
-    help="Where the pool serves its status (its setting http).",
+    metavar="N",
+    help="Records per second.",
 )
+@click.option("--kill", is_flag=True, help="Kill a random worker now and then, to watch it come back.")
+def demo(duration: float | None, rate: float, kill: bool) -> None:
+    """Watch a pool at work on this machine, with nothing installed: four partitions, a steady load, alerts."""
+    from supervisor.demo import run as run_demo
+
+    sys.exit(run_demo(duration=duration, rate=rate, kill=kill))
+
+
+@commands.command()
+@click.option("--url", metavar="HOST:PORT", help="Where the pool serves its status, in place of the setting http.")
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C, once a second.")
 @click.option("--json", is_flag=True, help="The document itself, one a line.")
-def status(url: str, watch: bool, json: bool) -> None:
+@configured("http")
+def status(loaded: Loaded, url: str | None, watch: bool, json: bool) -> None:
     """Show what a running pool does: its partitions, workers, positions and lag."""
     from supervisor.status_command import run as run_status
 
-    sys.exit(run_status(url, watch=watch, json=json))
+    where = url or loaded.settings.http
+    if not where:
+        raise ConfigInvalid("http is empty, so this pool serves no status; give --url HOST:PORT")
+    sys.exit(run_status(where, watch=watch, json=json))
 
 
 @commands.group()

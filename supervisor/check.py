@@ -1,0 +1,189 @@
+"""`check`: whether an app could run as things are, each finding in one line, a problem with its cure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import click
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though its stubs do not export them
+    AclOperation,
+    ConsumerGroupDescription,
+)
+
+from supervisor.brokers import Brokers, BrokersRefused
+from workers.errors import ExitCode
+from workers.loading import Declaration
+from workers.settings import GroupProtocol, Settings
+
+_UNANSWERED: Final = frozenset({"_TIMED_OUT", "_UNSUPPORTED_FEATURE", "UNSUPPORTED_VERSION"})
+"""Errors of a broker that does not know the question."""
+_EAGER: Final = frozenset({"range", "roundrobin", "sticky"})
+"""Assignors that cannot be in one group with the pool's."""
+
+
+class Verdict(Enum):
+    """What a finding means, with the word and the colour it is shown with."""
+
+    OK = ("ok", "green")
+    NOTE = ("note", "yellow")
+    PROBLEM = ("FAIL", "red")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at."""
+
+    verdict: Verdict
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What the app needs of one topic.
+
+    Attributes:
+        topic: its name.
+        role: what it is to the app, in words.
+        right: what this client must be allowed to do with it.
+        partitions: with how many the pool would create it; None: it does not.
+    """
+
+    topic: str
+    role: str
+    right: AclOperation
+    partitions: int | None
+
+
+def run(settings: Settings, app: Declaration) -> ExitCode:
+    """Print what is found.
+
+    Returns:
+        FAILED if there is a problem.
+
+    Raises:
+        ConfigInvalid: librdkafka does not take the settings.
+    """
+    result = ExitCode.OK
+    for finding in examine(Brokers(settings), settings, app):
+        word, colour = finding.verdict.value
+        click.echo(f"{click.style(f'{word:<5}', fg=colour)} {finding.subject}: {finding.text}")
+        if finding.verdict is Verdict.PROBLEM:
+            result = ExitCode.FAILED
+    return result
+
+
+def examine(brokers: Brokers, settings: Settings, app: Declaration) -> Iterator[Finding]:
+    """All findings, in the order in which a pool would come upon them."""
+    try:
+        topics = brokers.topics()
+    except BrokersRefused as refused:
+        yield Finding(Verdict.PROBLEM, "brokers", str(refused))
+        return
+    yield Finding(Verdict.OK, "brokers", f"reachable at {brokers.bootstrap}")
+    for need in _needs(settings, app, topics):
+        yield _topic(brokers, need, topics)
+    yield from _room(settings, app, topics)
+    yield _group(brokers, settings, app.group)
+
+
+def _needs(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iterator[Need]:
+    for agent in app.agents:
+        yield Need(agent.topic, f"input of {agent.name}", AclOperation.READ, settings.create)
+        if agent.output:
+            yield Need(agent.output, f"output of {agent.name}", AclOperation.WRITE, None)
+        if agent.dead_letter:
+            partitions = topics.get(agent.topic) or settings.create or 1
+            yield Need(agent.dead_letter, f"dead letters of {agent.name}", AclOperation.WRITE, partitions)
+
+
+def _topic(brokers: Brokers, need: Need, topics: dict[str, int]) -> Finding:
+    subject = f"topic {need.topic} ({need.role})"
+    try:
+        described = brokers.topic(need.topic)
+    except BrokersRefused as refused:
+        if refused.code in _UNANSWERED and need.topic in topics:
+            return Finding(Verdict.OK, subject, f"{topics[need.topic]} partitions; these brokers tell no rights")
+        if need.topic not in topics and refused.code in {"UNKNOWN_TOPIC_OR_PART", *_UNANSWERED}:
+            return _missing(brokers, need, subject)
+        return Finding(Verdict.PROBLEM, subject, f"{refused}; {_grant(need.right, f'--topic {need.topic}')}")
+    leaders: dict[int, object] = {partition.id: partition.leader for partition in described.partitions}
+    leaderless = [str(number) for number, leader in leaders.items() if leader is None]
+    if leaderless:
+        which = ", ".join(leaderless)
+        return Finding(Verdict.PROBLEM, subject, f"no leader for partition {which}; look after its brokers")
+    if described.authorized_operations and need.right not in described.authorized_operations:
+        text = f"no right to {need.right.name.lower()}; {_grant(need.right, f'--topic {need.topic}')}"
+        return Finding(Verdict.PROBLEM, subject, text)
+    return Finding(Verdict.OK, subject, f"{len(described.partitions)} partitions")
+
+
+def _missing(brokers: Brokers, need: Need, subject: str) -> Finding:
+    if need.partitions is not None:
+        return _creatable(brokers, need, need.partitions, subject)
+    if need.right is AclOperation.READ:
+        text = "is not there, and a pool would wait for it; create it, or let the pool with --create PARTITIONS"
+        return Finding(Verdict.PROBLEM, subject, text)
+    if _brokers_create(brokers):
+        return Finding(Verdict.NOTE, subject, "is not there; the brokers will create it at the first result")
+    text = "is not there, so results would become dead letters; create it: kafka-topics.sh --create --topic"
+    return Finding(Verdict.PROBLEM, subject, f"{text} {need.topic}")
+
+
+def _creatable(brokers: Brokers, need: Need, partitions: int, subject: str) -> Finding:
+    try:
+        brokers.could_create(need.topic, partitions)
+    except BrokersRefused as refused:
+        if refused.code not in _UNANSWERED:
+            text = f"is not there, and cannot be created: {refused}; create it, or grant this client Create"
+            return Finding(Verdict.PROBLEM, subject, text)
+    return Finding(Verdict.NOTE, subject, f"is not there; the pool will create it with {partitions} partitions")
+
+
+def _brokers_create(brokers: Brokers) -> bool:
+    try:
+        return brokers.broker_setting("auto.create.topics.enable") == "true"
+    except BrokersRefused:
+        return False
+
+
+def _room(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iterator[Finding]:
+    partitions = sum(topics.get(agent.topic, 0) for agent in app.agents)
+    if partitions > settings.max_workers:
+        text = f"{settings.max_workers} for {partitions} partitions: a supervisor that gets them all lets some wait"
+        yield Finding(Verdict.NOTE, "max_workers", text)
+
+
+def _group(brokers: Brokers, settings: Settings, name: str) -> Finding:
+    subject = f"group {name}"
+    joining = _grant(AclOperation.READ, f"--group {name}")
+    try:
+        group = brokers.group(name)
+    except BrokersRefused as refused:
+        if refused.code == "GROUP_ID_NOT_FOUND":
+            return Finding(Verdict.OK, subject, "is new")
+        if refused.code in _UNANSWERED:
+            return Finding(Verdict.NOTE, subject, "these brokers do not tell")
+        return Finding(Verdict.PROBLEM, subject, f"{refused}; {joining}")
+    if group.authorized_operations and AclOperation.READ not in group.authorized_operations:
+        return Finding(Verdict.PROBLEM, subject, f"no right to join; {joining}")
+    return _membership(settings, group, subject)
+
+
+def _membership(settings: Settings, group: ConsumerGroupDescription, subject: str) -> Finding:
+    members = len(group.members)
+    if members and settings.protocol is GroupProtocol.CLASSIC and group.partition_assignor in _EAGER:
+        text = (
+            f"its {members} members assign by {group.partition_assignor}, which the pool cannot join; stop them first"
+        )
+        return Finding(Verdict.PROBLEM, subject, text)
+    if group.state is ConsumerGroupState.DEAD:
+        return Finding(Verdict.OK, subject, "is new")
+    state = group.state.name.lower().replace("_", " ")
+    return Finding(Verdict.OK, subject, f"{state}, {members} members")
+
+
+def _grant(right: AclOperation, resource: str) -> str:
+    return f"grant it: kafka-acls.sh --add --allow-principal User:NAME --operation {right.name.title()} {resource}"

@@ -1,0 +1,200 @@
+"""`offsets`: where a group stands, and moving it while it is stopped."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from confluent_kafka import ConsumerGroupState
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from supervisor.brokers import Brokers, BrokersRefused, Edge, Moment
+from workers.errors import ConfigInvalid, ExitCode, PoolError
+from workers.loading import load_app
+from workers.records import TopicPartition
+from workers.settings import Settings
+
+_NO_GROUP: Final = "GROUP_ID_NOT_FOUND"
+
+
+class OffsetsKept(PoolError):
+    """Offsets were not moved, none of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The offsets that a partition has: of its first record, and behind its last."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Whose offsets are meant, and the topics that its app reads, as far as the app is known."""
+
+    name: str
+    topics: tuple[str, ...]
+
+
+def show(settings: Settings, topics: Collection[str]) -> ExitCode:
+    """Print where the group stands in each partition.
+
+    Args:
+        settings: name the group, or the app that does.
+        topics: only these; empty: all that the app reads or the group has committed.
+
+    Raises:
+        PoolError: the brokers did not answer, or there is nothing to show.
+    """
+    group, brokers = _group(settings), Brokers(settings)
+    committed = brokers.committed(group.name)
+    partitions = _partitions(brokers, group, committed, topics, ())
+    bounds = _bounds(brokers, partitions)
+    table = _table("topic", "partition", "committed", "begin", "end", "lag")
+    for partition in partitions:
+        offset, range_ = committed.get(partition), bounds[partition]
+        lag = range_.end - (range_.begin if offset is None else offset)
+        _row(table, partition, offset, range_.begin, range_.end, max(lag, 0))
+    _print(f"group {group.name}", table)
+    return ExitCode.OK
+
+
+def reset(settings: Settings, to: str, topics: Collection[str], numbers: Collection[int], *, execute: bool) -> ExitCode:
+    """Move the committed offsets of a group without members, or only print what that would do.
+
+    Args:
+        settings: name the group, or the app that does.
+        to: earliest, latest, a time in ISO 8601 (UTC where it says no zone), or an offset.
+        topics: only these; empty: all that the app reads or the group has committed.
+        numbers: only these partitions of the topics; empty: all.
+        execute: do it.
+
+    Raises:
+        OffsetsKept: the group has members, or the offset is not in a partition.
+        PoolError: the brokers did not answer, or there is nothing to move.
+    """
+    where = parse_target(to)
+    group, brokers = _group(settings), Brokers(settings)
+    committed = brokers.committed(group.name)
+    partitions = _partitions(brokers, group, committed, topics, numbers)
+    targets = _targets(brokers, partitions, where)
+    table = _table("topic", "partition", "from", "to", "records")
+    for partition in partitions:
+        before = committed.get(partition)
+        _row(table, partition, before, targets[partition], _effect(before, targets[partition]))
+    _print(f"group {group.name}", table)
+    _refuse_members(brokers, group.name)
+    if execute:
+        brokers.commit(group.name, targets)
+    _print("done" if execute else "nothing is changed yet: repeat it with --execute")
+    return ExitCode.OK
+
+
+def parse_target(to: str) -> Edge | Moment | int:
+    """What `--to` means.
+
+    Raises:
+        ConfigInvalid: it is neither.
+    """
+    if to.lower() in {edge.value for edge in Edge}:
+        return Edge(to.lower())
+    if to.isdecimal():
+        return int(to)
+    try:
+        moment = datetime.fromisoformat(to)
+    except ValueError:
+        raise ConfigInvalid(
+            f"--to {to}: must be earliest, latest, a time such as 2026-01-31T12:00:00Z, or an offset"
+        ) from None
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return Moment(round(zoned.timestamp() * 1000))
+
+
+def _group(settings: Settings) -> Group:
+    if settings.app is not None:
+        app = load_app(settings.app, group=settings.group)
+        return Group(app.group, tuple(app.agents))
+    if settings.group is not None:
+        return Group(settings.group, ())
+    raise ConfigInvalid("whose offsets? Give --group NAME, or MODULE:APP, or app or group in pool.toml")
+
+
+def _partitions(
+    brokers: Brokers,
+    group: Group,
+    committed: Iterable[TopicPartition],
+    topics: Collection[str],
+    numbers: Collection[int],
+) -> list[TopicPartition]:
+    """The partitions meant, sorted; those of a topic that is no more are left out."""
+    counts = brokers.topics()
+    wanted = set(topics or group.topics) or {partition.topic for partition in committed}
+    if missing := sorted(set(topics) - set(counts)):
+        raise BrokersRefused(f"there is no topic {', '.join(missing)}, or no right to see it", "UNKNOWN_TOPIC_OR_PART")
+    found = [TopicPartition(topic, number) for topic in wanted for number in range(counts.get(topic, 0))]
+    partitions = sorted(p for p in found if not numbers or p.partition in numbers)
+    if not partitions:
+        raise BrokersRefused(
+            f"group {group.name} has committed nothing, and its app has no topic yet; check the name, or give --topic",
+            _NO_GROUP,
+        )
+    return partitions
+
+
+def _bounds(brokers: Brokers, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+    begins = brokers.offsets(partitions, Edge.EARLIEST)
+    ends = brokers.offsets(partitions, Edge.LATEST)
+    return {partition: Bounds(begins[partition], ends[partition]) for partition in partitions}
+
+
+def _targets(
+    brokers: Brokers, partitions: Collection[TopicPartition], where: Edge | Moment | int
+) -> Mapping[TopicPartition, int]:
+    bounds = _bounds(brokers, partitions)
+    if isinstance(where, int):
+        outside = [f"{p} has {b.begin} to {b.end}" for p, b in bounds.items() if not b.begin <= where <= b.end]
+        if outside:
+            raise OffsetsKept(f"offset {where} is not there: {'; '.join(outside)}; name others with --partition")
+        return dict.fromkeys(partitions, where)
+    found = brokers.offsets(partitions, where)
+    # No record is as late as that: go on with the next one to come.
+    return {p: found[p] if found[p] >= 0 else bounds[p].end for p in partitions}
+
+
+def _refuse_members(brokers: Brokers, name: str) -> None:
+    try:
+        group = brokers.group(name)
+    except BrokersRefused as refused:
+        if refused.code == _NO_GROUP:
+            return
+        raise
+    if group.members or group.state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
+        who = ", ".join(sorted({f"{member.client_id} at {member.host.lstrip('/')}" for member in group.members}))
+        raise OffsetsKept(
+            f"group {name} is in use by {len(group.members)} members ({who or group.state.name.lower()}),"
+            " and nothing is changed; stop them, or wait until their session has timed out, then repeat this"
+        )
+
+
+def _effect(before: int | None, after: int) -> str:
+    if before is None or before == after:
+        return "" if before is None else "none"
+    return f"{after - before} passed over" if after > before else f"{before - after} again"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in columns:
+        table.add_column(name, justify="left" if name == "topic" else "right", overflow="fold")
+    return table
+
+
+def _row(table: Table, partition: TopicPartition, *cells: object) -> None:
+    table.add_row(partition.topic, str(partition.partition), *("-" if cell is None else str(cell) for cell in cells))
+
+
+def _print(*what: object) -> None:
+    Console(soft_wrap=True, highlight=False).print(*what, sep="\n")
