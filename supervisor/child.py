@@ -14,7 +14,7 @@ _HURRY_SECONDS: Final = 5.0
 
 
 def spawn_module(
-    module: str, *arguments: str, env: Mapping[str, str], cwd: Path, stdin: int, stdout: int, stderr: int | None
+    module: str, *arguments: str, env: Mapping[str, str], stdin: int, stdout: int, stderr: int | None
 ) -> subprocess.Popen[bytes]:
     """Run `python -m MODULE ARGUMENTS` in a session of its own, out of reach of this terminal's Ctrl-C.
 
@@ -24,7 +24,6 @@ def spawn_module(
         module: what `-m` takes.
         arguments: its command line.
         env: the whole environment; this package's place is put at the head of its `PYTHONPATH`.
-        cwd: where it runs, and looks for a `pool.toml`.
         stdin: as for `Popen`, and so are `stdout` and `stderr`.
         stdout: see above.
         stderr: see above; None: this process's own.
@@ -35,7 +34,7 @@ def spawn_module(
     return subprocess.Popen(
         command,
         env={**env, "PYTHONPATH": path},
-        cwd=cwd,
+        cwd="/",  # where no `pool.toml` lies
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,

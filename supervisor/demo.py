@@ -2,10 +2,8 @@
 
 import os
 import random
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException, Producer
@@ -59,16 +57,15 @@ def run(*, duration: float | None, rate: float, kill: bool) -> ExitCode:
     console = Console(highlight=False)
     view = LiveView(console) if console.is_terminal else LineView(Console(width=_PLAIN_WIDTH, highlight=False))
     env = _plain_environment()
-    with tempfile.TemporaryDirectory(prefix="partition-pool-demo-") as directory, Interrupt() as interrupt:
-        cwd = Path(directory)
-        with (
-            DemoBroker((READINGS, ALERTS, DEAD_LETTERS), env, cwd) as broker,
-            DemoPool(APP, broker.address, env, cwd) as pool,
-        ):
-            demo = Demo(broker.address, pool, view, interrupt, duration=duration, rate=rate, kill=kill)
-            with view:
-                checks = demo.play()
-            print_summary(console, checks, demo.audit, kills=demo.kills, restarts=pool.restarts)
+    with (
+        Interrupt() as interrupt,
+        DemoBroker((READINGS, ALERTS, DEAD_LETTERS), env) as broker,
+        DemoPool(APP, broker.address, env) as pool,
+    ):
+        demo = Demo(broker.address, pool, view, interrupt, duration=duration, rate=rate, kill=kill)
+        with view:
+            checks = demo.play()
+        print_summary(console, checks, demo.audit, kills=demo.kills, restarts=pool.restarts)
     return ExitCode.OK if all(check.passed for check in checks) else ExitCode.FAILED
 
 
@@ -133,11 +130,10 @@ class Demo:
     def _load(self) -> None:
         self._view.event(happened(f"{READINGS} gets {self._rate:,.0f} readings a second, {_HOT_SHARE:.0%} of them hot"))
         self._next_kill = time.monotonic() + _KILL_SECONDS[0]
-        while not self.sender.done:
+        while not self.sender.done and not self._ending():
             self._turn("running, Ctrl-C ends", self._send)
             self._kill_one_when_due()
-            if self._ending():
-                self.sender.stop()
+        self.sender.stop()
 
     def _ending(self) -> bool:
         return self._interrupt.requested or self._pool.exit_code is not None

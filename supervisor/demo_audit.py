@@ -52,6 +52,7 @@ class Audit:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "error",
                 "fetch.queue.backoff.ms": 5,
+                "fetch.wait.max.ms": 50,  # a question for an end offset waits behind each fetch
                 "logger": logs,
                 "error_cb": logs.error_cb,
             }

@@ -6,7 +6,6 @@ It lies in memory, keeps about 5 MB of each partition, and gives every topic fou
 import select
 import subprocess
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,12 +28,11 @@ class DemoBroker:
     Args:
         topics: made at the start.
         env: the child's environment.
-        cwd: the child's directory.
     """
 
-    def __init__(self, topics: tuple[str, ...], env: dict[str, str], cwd: Path) -> None:
+    def __init__(self, topics: tuple[str, ...], env: dict[str, str]) -> None:
         self._process = spawn_module(
-            __name__, *topics, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None
+            __name__, *topics, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None
         )
         self.address = ""
         """HOST:PORT, once entered."""

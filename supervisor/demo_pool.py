@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -37,10 +36,9 @@ class DemoPool:
         app: MODULE:APP.
         broker: HOST:PORT.
         env: the environment, without settings of a pool.
-        cwd: a directory without a `pool.toml`.
     """
 
-    def __init__(self, app: str, broker: str, env: dict[str, str], cwd: Path) -> None:
+    def __init__(self, app: str, broker: str, env: dict[str, str]) -> None:
         port = _free_port()
         settings = {
             "KAFKA_BOOTSTRAP_SERVERS": broker,
@@ -54,7 +52,6 @@ class DemoPool:
             "supervisor",
             *("run", app),
             env={**env, **settings},
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

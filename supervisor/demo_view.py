@@ -19,8 +19,9 @@ from supervisor.latencies import Latencies, milliseconds
 from supervisor.status import PoolStatus
 from supervisor.table import status_table
 
-_EVENT_LINES: Final = 5
-_FEWEST_ALERTS: Final = 4
+_MOST_EVENTS: Final = 5
+_FEWEST: Final = 2
+_PANEL_FRAMES: Final = 4
 _LINE_SECONDS: Final = 1.0
 _ALERTS_A_LINE: Final = 2
 _HIDDEN: Final = frozenset({"event", "timestamp", "level", "pid", "group"})
@@ -75,7 +76,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._alerts: deque[SeenAlert] = deque(maxlen=200)
-        self._events: deque[Text] = deque(maxlen=_EVENT_LINES)
+        self._events: deque[Text] = deque(maxlen=_MOST_EVENTS)
         self._live = Live(console=console, auto_refresh=False, vertical_overflow="crop")
 
     def __enter__(self) -> Self:
@@ -96,22 +97,18 @@ class LiveView:
     def show(self, scene: Scene) -> None:
         head = [_title(scene), Text(), *self._pool(scene), Text(), _facts(scene), Text()]
         used = sum(len(self._console.render_lines(part)) for part in head)
-        room = self._console.height - used - (_EVENT_LINES + 2) - 2 - 1
-        alerts = list(self._alerts)[-max(_FEWEST_ALERTS, room) :]
-        panels = [
-            self._panel("alerts", "red", [_alert_line(seen) for seen in alerts], max(_FEWEST_ALERTS, room)),
-            self._panel("what happened", "blue", list(self._events), _EVENT_LINES),
-        ]
+        room = self._console.height - used - _PANEL_FRAMES - 1
+        for_events = max(_FEWEST, min(_MOST_EVENTS, room // 3))
+        for_alerts = max(_FEWEST, room - for_events)
+        alerts = [_alert_line(seen) for seen in list(self._alerts)[-for_alerts:]]
+        events = list(self._events)[-for_events:]
+        panels = _panel("alerts", "red", alerts, for_alerts), _panel("what happened", "blue", events, for_events)
         self._live.update(Group(*head, *panels), refresh=True)
 
     def _pool(self, scene: Scene) -> list[Group | Text]:
         if scene.status is None:
             return [Text("the pool is starting", style="yellow")]
         return [status_table(scene.status, "alerts", self._console.width)]
-
-    def _panel(self, title: str, style: str, lines: Sequence[Text], height: int) -> Panel:
-        body = Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
-        return Panel(body, title=f"[bold]{title}", title_align="left", border_style=style, height=height + 2)
 
 
 class LineView:
@@ -166,6 +163,11 @@ def logged(event: dict[str, Any]) -> Text:
     style = _LEVEL_STYLES.get(str(event.get("level")), "")
     facts = {name: value for name, value in event.items() if name not in _HIDDEN}
     return happened(str(event.get("event")), style, **facts)
+
+
+def _panel(title: str, style: str, lines: Sequence[Text], height: int) -> Panel:
+    body = Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
+    return Panel(body, title=f"[bold]{title}", title_align="left", border_style=style, height=height + 2)
 
 
 def _title(scene: Scene) -> Table:

@@ -1,14 +1,14 @@
-"""Ctrl-C and SIGTERM as a question that a loop asks, so that a command can end with its summary."""
+"""Ctrl-C, SIGTERM and a closed terminal as a question that a loop asks, so that a command can end with its summary."""
 
 import signal
 from types import FrameType, TracebackType
 from typing import Final, Self
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """While entered, the process is not ended by SIGINT and SIGTERM: they are counted. For the main thread only."""
+    """While entered, the process is not ended by SIGINT, SIGTERM and SIGHUP: they are counted. For the main thread only."""
 
     def __init__(self) -> None:
         self._count = 0

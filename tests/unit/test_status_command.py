@@ -1,0 +1,74 @@
+"""`status` against something that answers, something that is no pool, and nothing."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from supervisor.status import PartitionStatus, PoolStatus
+from supervisor.status_client import StatusUnavailable, fetch_status
+from supervisor.status_command import run
+from workers.errors import ExitCode
+
+STATUS = PoolStatus(
+    state="running",
+    group="iot-alerts",
+    protocol="classic",
+    uptime_s=1.0,
+    partitions=[PartitionStatus(topic="real-time-data", partition=0, pid=4711, state="running")],
+)
+
+
+@contextmanager
+def server(code: int, body: bytes) -> Iterator[str]:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(code if self.path == "/status" else 404)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{httpd.server_port}"
+        finally:
+            httpd.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("form", ["{}", "http://{}", "http://{}/", "http://{}/status"])
+def test_an_address_in_any_form(form: str) -> None:
+    with server(200, STATUS.to_json()) as address:
+        assert fetch_status(form.format(address)) == STATUS
+
+
+def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with server(200, STATUS.to_json()) as address:
+        assert run(address, watch=False, json=False) is ExitCode.OK
+    out = capsys.readouterr().out
+    assert "iot-alerts" in out
+    assert "4711" in out
+
+
+def test_the_document(capsys: pytest.CaptureFixture[str]) -> None:
+    with server(200, STATUS.to_json()) as address:
+        assert run(address, watch=False, json=True) is ExitCode.OK
+    assert PoolStatus.from_json(capsys.readouterr().out.encode()) == STATUS
+
+
+@pytest.mark.parametrize(("code", "body"), [(404, b"no"), (200, b"<html>"), (200, b'{"state": 1}')])
+def test_what_is_no_pool(code: int, body: bytes) -> None:
+    with server(code, body) as address, pytest.raises(StatusUnavailable, match=address):
+        fetch_status(address)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:1", "ftp://127.0.0.1", "http://"])
+def test_nobody_there(url: str) -> None:
+    with pytest.raises(StatusUnavailable, match=r"no pool answered|no address"):
+        fetch_status(url)
