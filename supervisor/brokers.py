@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Position
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though its stubs do not export them
+from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
     ConsumerGroupDescription,

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 from confluent_kafka import ConsumerGroupState
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, though its stubs do not export them
+from confluent_kafka.admin import (
     AclOperation,
     ConsumerGroupDescription,
 )
@@ -182,7 +182,7 @@ def _membership(settings: Settings, group: ConsumerGroupDescription, subject: st
     if group.state is ConsumerGroupState.DEAD:
         return Finding(Verdict.OK, subject, "is new")
     state = group.state.name.lower().replace("_", " ")
-    return Finding(Verdict.OK, subject, f"{state}, {members} members")
+    return Finding(Verdict.OK, subject, f"{state}, members: {members}")
 
 
 def _grant(right: AclOperation, resource: str) -> str:

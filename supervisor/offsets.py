@@ -20,7 +20,7 @@ _NO_GROUP: Final = "GROUP_ID_NOT_FOUND"
 
 
 class OffsetsKept(PoolError):
-    """Offsets were not moved, none of them."""
+    """There was nothing to show, or to move: no offset is changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +133,13 @@ def _partitions(
     counts = brokers.topics()
     wanted = set(topics or group.topics) or {partition.topic for partition in committed}
     if missing := sorted(set(topics) - set(counts)):
-        raise BrokersRefused(f"there is no topic {', '.join(missing)}, or no right to see it", "UNKNOWN_TOPIC_OR_PART")
+        raise OffsetsKept(f"there is no topic {', '.join(missing)}, or no right to see it; check the name")
     found = [TopicPartition(topic, number) for topic in wanted for number in range(counts.get(topic, 0))]
     partitions = sorted(p for p in found if not numbers or p.partition in numbers)
     if not partitions:
-        raise BrokersRefused(
-            f"group {group.name} has committed nothing, and its app has no topic yet; check the name, or give --topic",
-            _NO_GROUP,
+        raise OffsetsKept(
+            f"no partition to speak of: group {group.name} has committed nothing in those asked for, and its app"
+            " reads none that is there; check the names, or give MODULE:APP or --topic"
         )
     return partitions
 
@@ -174,7 +174,7 @@ def _refuse_members(brokers: Brokers, name: str) -> None:
     if group.members or group.state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
         who = ", ".join(sorted({f"{member.client_id} at {member.host.lstrip('/')}" for member in group.members}))
         raise OffsetsKept(
-            f"group {name} is in use by {len(group.members)} members ({who or group.state.name.lower()}),"
+            f"group {name} is in use, {group.state.name.lower()} with members {who},"
             " and nothing is changed; stop them, or wait until their session has timed out, then repeat this"
         )
 
