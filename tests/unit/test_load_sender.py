@@ -29,9 +29,9 @@ def make_sender(
     count: int | None = None,
     duration: float | None = None,
     payload: SensorPayload | None = None,
-    **properties: str | int,
+    queue: int = 100_000,
 ) -> Sender:
-    producer = Producer({"bootstrap.servers": broker, "log_level": 0, **properties})
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0, "queue.buffering.max.messages": queue})
     payload = payload or SensorPayload()
     return Sender(producer, TOPIC, payload, schedule, Recorder(), count=count, duration=duration)
 
@@ -58,7 +58,7 @@ def test_a_duration_ends_the_load_with_all_that_was_due(broker: str) -> None:
 
 
 def test_a_full_queue_holds_the_load_back_and_loses_nothing(broker: str) -> None:
-    recorder = send_all(make_sender(broker, Unlimited(), count=3000, **{"queue.buffering.max.messages": 100}))
+    recorder = send_all(make_sender(broker, Unlimited(), count=3000, queue=100))
     assert recorder.acknowledged == 3000
 
 
@@ -77,7 +77,7 @@ def test_it_returns_at_the_deadline_and_goes_on_where_it_was(broker: str) -> Non
 
 
 def test_without_a_broker_the_schedule_goes_on_and_what_is_given_up_counts_as_failed() -> None:
-    sender = make_sender("127.0.0.1:1", Steady(1000), duration=0.4, **{"queue.buffering.max.messages": 10})
+    sender = make_sender("127.0.0.1:1", Steady(1000), duration=0.4, queue=10)
     sender.run_until(time.monotonic() + 5)
     assert sender.done
     assert sender.behind >= 250
