@@ -1,0 +1,61 @@
+"""An app that does what each record says."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tests.support.readings import Reading, Seen
+from workers import App, Output, Record, Reject, Retry
+
+app = App("scripted", retries=Retry(attempts=3, backoff=0.01, max_backoff=0.05))
+
+
+def _fail(reading: Reading) -> None:
+    raise ValueError(f"reading {reading.seq} is told to fail")
+
+
+def _fail_at_length(reading: Reading) -> None:
+    raise ValueError("x" * 100_000)
+
+
+def _reject(reading: Reading) -> None:
+    raise Reject(f"reading {reading.seq} is unwanted")
+
+
+def _sleep(reading: Reading) -> None:
+    time.sleep(reading.seconds)
+
+
+def _spin(reading: Reading) -> None:
+    while True:
+        pass
+
+
+def _exit(reading: Reading) -> None:
+    os._exit(int(reading.seconds))
+
+
+_DEEDS: Mapping[str, Callable[[Reading], None]] = {
+    "fail": _fail,
+    "fail at length": _fail_at_length,
+    "reject": _reject,
+    "sleep": _sleep,
+    "spin": _spin,
+    "exit": _exit,
+}
+
+_RESULTS: Mapping[str, Callable[[], Any]] = {
+    "too large": lambda: b"x" * 1_500_000,
+    "not encodable": object,
+    "unknown topic": lambda: Output("lost", topic="there-is-no-such-topic"),
+}
+
+
+@app.agent(os.environ.get("APP_INPUT", "readings"), value=Reading, output=os.environ.get("APP_OUTPUT", "seen"))
+def perform(reading: Reading, record: Record) -> Any:
+    if reading.do in _RESULTS:
+        return _RESULTS[reading.do]()
+    if reading.do:
+        _DEEDS[reading.do](reading)
+    return Seen(reading.seq, reading.device_id, record.partition, os.getpid(), time.monotonic_ns())

@@ -1,0 +1,67 @@
+"""The broker that the tests share, and the scenes they play on it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.broker import Broker, OwnBroker, own_broker, provide
+from tests.support.scene import Scene
+from tests.support.topics import Topics
+
+MakeScene = Callable[..., Scene]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what is quick first."""
+    items.sort(key=lambda item: "integration" in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """The broker to test on; the report says which one it is."""
+    with provide() as found:
+        report = request.config.pluginmanager.get_plugin("terminalreporter")
+        assert report is not None
+        report.ensure_newline()
+        report.write_line(f"Kafka: {found.describe()}")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def topics(broker: Broker) -> Topics:
+    return Topics(broker.bootstrap)
+
+
+@pytest.fixture
+def make_scene(topics: Topics, tmp_path: Path) -> Iterator[MakeScene]:
+    """Makes scenes; `Scene` tells the arguments. Their pools are ended with the test."""
+    with ExitStack() as ending:
+
+        def make(on: Topics = topics, *, partitions: int = 4, create: bool = True) -> Scene:
+            scene = Scene(on, tmp_path, partitions=partitions, create=create)
+            ending.callback(scene.close)
+            return scene
+
+        yield make
+
+
+@pytest.fixture
+def scene(make_scene: MakeScene) -> Scene:
+    """A scene with an input topic of four partitions."""
+    return make_scene()
+
+
+@pytest.fixture
+def breakable_broker() -> Iterator[OwnBroker]:
+    """A broker of the test's own, to stop and to freeze."""
+    try:
+        made = own_broker()
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
