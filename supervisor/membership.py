@@ -50,6 +50,15 @@ class Delegate(Protocol):
     def on_lost(self, names: Sequence[TopicPartition]) -> None: ...
 
 
+class Nobody:
+    """Owns nothing any more: what the group takes away on the way out was drained and committed before."""
+
+    def on_assign(self, names: Sequence[TopicPartition]) -> None:
+        return
+
+    on_revoke = on_lost = on_assign
+
+
 class Identity(NamedTuple):
     """Who this member is to the group; None and -1 before it has joined."""
 
@@ -128,6 +137,7 @@ class Membership:
 
     def close(self) -> None:
         """Leave the group. Blocks until the coordinator has heard of it, or does not answer."""
+        self._delegate = Nobody()
         self._consumer.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:

@@ -1,13 +1,13 @@
 """What the supervisor tells of itself to whoever asks over HTTP, from another thread than its loop's."""
 
 import os
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import Final
 
 from supervisor.membership import Identity
 from supervisor.partition import AssignedPartition
+from supervisor.pool import Pool
 from supervisor.states import PartitionState, SupervisorState
 from supervisor.status import PoolStatus
 from workers.records import TopicPartition
@@ -19,14 +19,14 @@ ALIVE_SECONDS: Final = 10.0
 class Facts:
     """What the loop knows, for others to read; each value is replaced as a whole."""
 
-    def __init__(self, protocol: str, partitions: Mapping[TopicPartition, AssignedPartition]) -> None:
+    def __init__(self, protocol: str, pool: Pool) -> None:
         self.state = SupervisorState.STARTING
         self.group = ""
         self.identity = Identity(None, -1)
         self.turned_at = monotonic()
         self._started_at = monotonic()
         self._protocol = protocol
-        self._partitions = partitions
+        self._pool = pool
 
     def become(self, state: SupervisorState) -> None:
         """Change the supervisor's state.
@@ -51,6 +51,11 @@ class Facts:
             partitions=[partition.status() for partition in partitions],
         )
 
+    def totals(self) -> dict[TopicPartition, list[int]]:
+        """The counters of every partition that was ever here, so that none goes back."""
+        living = {partition.name: partition.totals() for partition in self._listed()}
+        return {**{name: list(words) for name, words in list(self._pool.history.items())}, **living}
+
     def alive(self) -> tuple[bool, str]:
         """Whether the loop turns; nothing about traffic, rebalances or brokers."""
         silent = monotonic() - self.turned_at
@@ -64,7 +69,7 @@ class Facts:
         return not idle, ", ".join(sorted(idle)) or "every assigned partition has its worker"
 
     def _listed(self) -> list[AssignedPartition]:
-        return list(self._partitions.values())
+        return list(self._pool.partitions.values())
 
 
 def _version() -> str:

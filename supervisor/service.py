@@ -5,9 +5,11 @@ import sys
 import tempfile
 from typing import NoReturn
 
-from supervisor.http import HttpServer
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from supervisor.http import Application, HttpServer
 from supervisor.membership import GroupRefused
-from supervisor.metrics import PoolCollector
+from supervisor.metrics import AllMetrics, PoolCollector
 from supervisor.supervisor import Supervisor
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
 from workers.lifeline import adopt_orphans
@@ -48,4 +50,10 @@ def _run(settings: Settings) -> ExitCode:
         directory = settings.metrics_dir or made
         os.makedirs(directory, exist_ok=True)
         supervisor = Supervisor(settings, directory)
+        facts = supervisor.facts
+        if settings.http_address:
+            pool = PoolCollector(facts.status, facts.totals, supervisor.counters)
+            users = MultiProcessCollector(None, directory)  # type: ignore[no-untyped-call]
+            metrics = AllMetrics(pool, users)
+            HttpServer(settings.http_address, Application(facts, facts.status, metrics)).start()
         return supervisor.run()

@@ -45,8 +45,8 @@ def resolve(
     """
     names = list(resume)
     committed = _committed(admin, group, names)
-    first = _offsets(admin, names, OffsetSpec.earliest())
-    end = _offsets(admin, names, OffsetSpec.latest())
+    first = _offsets(admin, names, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+    end = _offsets(admin, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
     initial = _initial(admin, names, policy, first, end)
     return {
         name: decide(_later(resume[name], committed.get(name)), committed.get(name), first[name], end[name], initial[name])

@@ -13,7 +13,7 @@ from supervisor.background import in_background
 from supervisor.commits import Commits
 from supervisor.lease import Lease
 from supervisor.membership import CommitAnswer, Membership
-from supervisor.metrics import Counters
+from supervisor.metrics import Counters, Rebalance
 from supervisor.partition import AssignedPartition
 from supervisor.pool import Pool
 from supervisor.report import Facts
@@ -76,7 +76,7 @@ class Supervisor:
             worker_timeout=settings.worker_timeout,
             counter=self.counters,
         )
-        self.facts = Facts(settings.protocol, self.pool.partitions)
+        self.facts = Facts(settings.protocol, self.pool)
         self._lease = Lease(settings.lease_seconds, by_commit=settings.protocol is GroupProtocol.CONSUMER)
         self._group: GroupWork | None = None
         self._identity_at = 0.0
@@ -145,41 +145,44 @@ class Supervisor:
     # What the group tells, through Membership and its like.
 
     def on_assign(self, names: Sequence[TopicPartition]) -> None:
-        self.counters.rebalanced("assigned")
+        began = monotonic()
         if self._settings.protocol is GroupProtocol.CLASSIC:
             self._lease.proved(monotonic())
         self.pool.assign(names)
         self._identity_at = 0.0
+        self.counters.rebalanced(Rebalance.ASSIGNED, monotonic() - began)
         log.info("partitions_assigned", moved=_texts(names), owned=len(self.pool.partitions))
 
     def on_revoke(self, names: Sequence[TopicPartition]) -> None:
         began = monotonic()
         assert self._group is not None
-        self.counters.rebalanced("revoked")
         timeout = self._settings.drain_timeout
         undrained = self._drain(names, began + timeout * DRAIN_SHARE)
         self._group.commits.flush(names, began + timeout * COMMIT_SHARE)
         self.pool.drop(names)
         self._identity_at = 0.0
+        seconds = monotonic() - began
+        self.counters.rebalanced(Rebalance.REVOKED, seconds)
         log.info(
             "partitions_revoked",
             moved=_texts(names),
             owned=len(self.pool.partitions),
             undrained=len(undrained),
-            seconds=round(monotonic() - began, 3),
+            seconds=round(seconds, 3),
         )
 
     def on_lost(self, names: Sequence[TopicPartition]) -> None:
         """Somebody else may own them by now: nothing of them is committed, and their workers end at once."""
         began = monotonic()
-        self.counters.rebalanced("lost")
         self._lease.lost()
         self._end(names, "partition lost")
         self.pool.drop(names)
         if self.facts.state is SupervisorState.RUNNING:
             self.facts.become(SupervisorState.JOINING)
         self._identity_at = 0.0
-        log.warning("partitions_lost", moved=_texts(names), seconds=round(monotonic() - began, 3))
+        seconds = monotonic() - began
+        self.counters.rebalanced(Rebalance.LOST, seconds)
+        log.warning("partitions_lost", moved=_texts(names), seconds=round(seconds, 3))
 
     def _on_commit(self, answer: CommitAnswer) -> None:
         assert self._group is not None
@@ -191,7 +194,7 @@ class Supervisor:
         topic, number = partition.name
         if start.lost:
             first, last, count = start.lost.start, start.lost.stop - 1, len(start.lost)
-            self.counters.lost(topic, number, count)
+            self.counters.lost_records(topic, number, count)
             log.error("records_lost", topic=topic, partition=number, first=first, last=last, count=count)
             if self._settings.on_data_loss == "stop":
                 raise DataLost(

@@ -1,5 +1,6 @@
 """Idempotent producing: what is sent is acknowledged by all replicas, or known to have failed."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -8,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from workers.endings import SinkFailed
 from workers.errors import ResultRefused
 
-Headers = list[tuple[str, str | bytes | None]]
+Headers = Sequence[tuple[str, str | bytes | None]]
 
 ROOM_WAIT: Final = 0.05
 
@@ -94,7 +95,7 @@ class KafkaSink:
                 partition=partition,
                 on_delivery=partial(self._failed, origin),
                 timestamp=timestamp,
-                headers=headers,
+                headers=list(headers) if headers else None,
             )
         except BufferError:
             return False

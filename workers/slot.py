@@ -75,7 +75,7 @@ BATCH: Final = Histogram(LATENCY.end, (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000,
 
 assert BATCH.end <= WORDS
 
-COUNTERS: Final = (RECORDS, RESULTS, RETRIES, DEAD_LETTERS, FLUSHES, FLUSH_NS, *range(HANDLER.sum, BATCH.end))
+COUNTERS: Final = (RECORDS, RESULTS, RETRIES, DEAD_LETTERS, FLUSHES, FLUSH_NS, TX_RETRIES, TX_BYTES, RX_BYTES, *range(HANDLER.sum, BATCH.end))
 """The words that only grow, to be added up over a partition's incarnations."""
 
 

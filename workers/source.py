@@ -78,8 +78,8 @@ class KafkaSource:
         return Batch(messages)
 
     def high_watermark(self) -> int:
-        offsets = self._consumer.get_watermark_offsets(self._partition, cached=True)
-        return offsets[1] if offsets and offsets[1] >= 0 else -1
+        _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)
+        return max(high, -1)
 
 
 def _without_events(messages: Sequence[Message]) -> Batch:

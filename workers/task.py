@@ -122,7 +122,7 @@ class PartitionTask:
 
     def _handle_all(self, messages: list[Message]) -> bool:
         """Handle messages in turns short enough to report in between; False where a drain came first."""
-        positions = [message.offset() + 1 for message in messages]
+        positions = [offset_of(message) + 1 for message in messages]
         self._words[POLLED] = positions[-1]
         done = 0
         while done < len(messages):
@@ -324,11 +324,12 @@ class PartitionTask:
                 self._settle_again(origin)
             else:
                 message: Message = origin[0] if isinstance(origin, list) else origin
-                if message.offset() in buried:
+                offset = offset_of(message)
+                if offset in buried:
                     continue
-                buried.add(message.offset())
+                buried.add(offset)
                 if self._agent.dead_letter is None:
-                    raise RecordFatal(f"offset {message.offset()}: {error}") from error
+                    raise RecordFatal(f"offset {offset}: {error}") from error
                 self._bury(message, error, attempts=1)
 
     def _settle_again(self, batch: list[Message]) -> None:
@@ -349,3 +350,9 @@ class PartitionTask:
             self._words[RECORDS] += records
             HANDLER.observe(self._words, elapsed_ns // records // 1000, records)
             BATCH.observe(self._words, records)
+
+
+def offset_of(message: Message) -> int:
+    offset = message.offset()
+    assert offset is not None, "only produced messages have no offset"
+    return offset
