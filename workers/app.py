@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 from msgspec import UNSET, UnsetType
 
-from workers import codec as codecs
 from workers.agent import Agent
-from workers.codec import Codec
+from workers.declaring import (
+    checked_batch,
+    checked_codec,
+    checked_group,
+    checked_retries,
+    dead_letter_topic,
+    make_agent,
+)
 from workers.decorators import BatchDecorator, HandlerDecorator
 from workers.errors import AppInvalid
-from workers.handlers import name_of, place_of, wants_record
+from workers.handlers import place_of
 from workers.hooks import Hooks, Local
 from workers.retry import Retry
 from workers.topics import check_topic
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeForm  # type checkers bring it along; nothing needs it while running
 
 V = TypeVar("V")
-T = TypeVar("T")
 H = TypeVar("H", bound=Callable[..., Any])
 Hook = TypeVar("Hook", bound=Callable[[], Any])
 
@@ -60,10 +64,10 @@ class App:
         dead_letter: str | None = DEAD_LETTER,
         codec: CodecName = "json",
     ) -> None:
-        self._group = _group(group)
-        self._retries = _retries(retries)
+        self._group = checked_group(group)
+        self._retries = checked_retries(retries)
         self._dead_letter = dead_letter
-        self._codec = _codec(codec)
+        self._codec = checked_codec(codec)
         self._agents: dict[str, Agent] = {}
         self._templates: dict[str, str | None] = {}
         self.local = Local()
@@ -143,17 +147,17 @@ class App:
             template = self._dead_letter if dead_letter is UNSET else dead_letter
             try:
                 self._check_free(topic)
-                made = _agent(
+                made = make_agent(
                     handler,
                     check_topic(topic, "the topic"),
                     value=value,
                     key=key,
                     output=output if output is None else check_topic(output, "output="),
-                    codec=self._codec if codec is None else _codec(codec),
-                    batch=_batch(batch),
+                    codec=self._codec if codec is None else checked_codec(codec),
+                    batch=checked_batch(batch),
                     retries=policy,
                 )
-                letters = _dead_letter(template, topic, self._group)
+                letters = dead_letter_topic(template, topic, self._group)
             except AppInvalid as problem:
                 raise AppInvalid(f"agent {place_of(handler)} of topic {topic!r}: {problem}") from problem.__cause__
             self._templates[topic] = template
@@ -211,9 +215,9 @@ class App:
         Raises:
             AppInvalid: it cannot be a group.
         """
-        self._group = _group(group)
+        self._group = checked_group(group)
         for topic, agent in self._agents.items():
-            self._agents[topic] = replace(agent, dead_letter=_dead_letter(self._templates[topic], topic, group))
+            self._agents[topic] = replace(agent, dead_letter=dead_letter_topic(self._templates[topic], topic, group))
 
     def check(self) -> None:
         """Check what only the whole app can show.
@@ -231,76 +235,3 @@ class App:
         other = self._agents.get(topic)
         if other is not None:
             raise AppInvalid(f"the topic has an agent, {place_of(other.handler)}, and can have but one")
-
-
-def _agent(
-    handler: Callable[..., Any],
-    topic: str,
-    *,
-    value: Any,
-    key: Any,
-    output: str | None,
-    codec: Codec,
-    batch: int | None,
-    retries: Retry,
-) -> Agent:
-    return Agent(
-        name=name_of(handler),
-        topic=topic,
-        output=output,
-        handler=handler,
-        wants_record=wants_record(handler),
-        batch=batch,
-        retries=_retries(retries),
-        dead_letter=None,
-        codec=codec,
-        type_name=codecs.type_name(value),
-        takes_null=_of_type(codecs.takes_null, value, "value"),
-        decode_raw=_of_type(partial(codecs.decoder, codec), value, "value"),
-        decode_key=_of_type(partial(codecs.key_decoder, codec), key, "key"),
-        encode=codecs.encoder(codec),
-    )
-
-
-def _batch(records: object) -> int | None:
-    if records is None or (type(records) is int and records > 0):
-        return records
-    raise AppInvalid(f"batch={records!r}: give a whole number of records from 1, or leave it out")
-
-
-def _of_type(make: Callable[[Any], T], declared: Any, parameter: str) -> T:
-    try:
-        return make(declared)
-    except Exception as error:
-        raise AppInvalid(f"{parameter}={codecs.type_name(declared)} cannot be decoded: {error}") from error
-
-
-def _dead_letter(template: object, topic: str, group: str) -> str | None:
-    if template is None:
-        return None
-    if not isinstance(template, str):
-        raise AppInvalid(f"dead_letter={template!r}: give a topic, or None for none")
-    name = check_topic(template.replace("{topic}", topic).replace("{group}", group), "dead_letter=")
-    if name == topic:
-        raise AppInvalid(f"dead_letter={template!r} is the input topic: what fails there would come back for ever")
-    return name
-
-
-def _group(group: object) -> str:
-    if isinstance(group, str) and group:
-        return group
-    raise AppInvalid(f"App({group!r}): give the consumer group, a text that is not empty")
-
-
-def _codec(name: str) -> Codec:
-    try:
-        return Codec(name)
-    except ValueError:
-        allowed = ", ".join(f'"{codec}"' for codec in Codec)
-        raise AppInvalid(f"codec={name!r} is unknown: {allowed} are known") from None
-
-
-def _retries(retries: Retry) -> Retry:
-    if isinstance(retries, Retry):
-        return retries
-    raise AppInvalid(f"retries={retries!r}: give a Retry, such as Retry(attempts=5)")

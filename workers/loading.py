@@ -76,14 +76,13 @@ def _import(name: str) -> ModuleType:
                 "Start in the directory that holds it, or set PYTHONPATH"
             ) from None
         raise _import_failed(name, error) from error
-    except PoolError as error:
-        raise AppInvalid(f"importing {name}: {error}") from error
     except (Exception, SystemExit) as error:
         raise _import_failed(name, error) from error
 
 
 def _import_failed(name: str, error: BaseException) -> AppInvalid:
-    return AppInvalid(f"importing {name} failed{_place(error)}: {type(error).__name__}: {error}")
+    text = str(error) if isinstance(error, PoolError) else f"{type(error).__name__}: {error}"
+    return AppInvalid(f"importing {name} failed{_place(error)}: {text}")
 
 
 def _place(error: BaseException) -> str:

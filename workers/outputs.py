@@ -48,7 +48,9 @@ def _several(results: Iterable[Any]) -> Sequence[Output]:
 def _awaitable(result: object) -> Sequence[Output]:
     if inspect.iscoroutine(result):
         result.close()  # or Python warns that nobody awaited it
-    raise ResultRefused(f"a handler returned a {type(result).__name__}, which nobody awaits here: use plain functions")
+    raise ResultRefused(
+        f"a handler returned something of type {type(result).__name__}, which nobody awaits here: use plain functions"
+    )
 
 
 Reader = Callable[[Any], Sequence[Output]]
