@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workers import App, Output, Record, Reject, Retry
 from workers.endings import RecordFatal
@@ -142,6 +144,55 @@ def test_a_batch_is_handled_together_and_tried_again_one_by_one(app: App) -> Non
     assert [result.decode(int) for result in driver.results()] == [6, 4, 6, 7]
     assert {result.key for result in driver.results()} == {None}
     assert [letter.value for letter in driver.dead_letters()] == [b"13"]
+
+
+def obey(order: str) -> str | list[str] | None:
+    """What a record's handler does is what its value says."""
+    match order:
+        case "reject":
+            raise Reject(order)
+        case "fail":
+            raise ValueError(order)
+        case "stop":
+            raise StopIteration
+        case "twice":
+            return [order, order]
+        case "ok":
+            return order
+        case _:
+            return None
+
+
+OUTCOMES = {"ok": 1, "twice": 2, "nothing": 0}
+ORDERS = st.sampled_from(["ok", "twice", "nothing", "reject", "fail", "stop", b"{", None])
+
+
+@given(polls=st.lists(st.lists(ORDERS, max_size=8), max_size=4), batch=st.none() | st.integers(1, 5))
+def test_each_record_ends_once_in_its_results_or_as_a_dead_letter_and_in_order(
+    polls: list[list[str | bytes | None]], batch: int | None
+) -> None:
+    app = App("group", retries=Retry(attempts=2))
+
+    def one_batch(orders: list[str]) -> list[str]:
+        made = [obey(order) for order in orders]
+        return [each for some in made if some is not None for each in (some if isinstance(some, list) else [some])]
+
+    if batch is None:
+        app.agent("orders", value=str, output="out")(obey)
+    else:
+        app.agent("orders", value=str, output="out", batch=batch)(one_batch)
+    with Driver(app) as driver:
+        for orders in polls:
+            driver.send_batch("orders", orders)
+    sent = [order for orders in polls for order in orders]
+    good = [order for order in sent if isinstance(order, str) and order in OUTCOMES]
+    bad = [(str(offset).encode(), order) for offset, order in enumerate(sent) if order not in OUTCOMES]
+    assert [result.decode(str) for result in driver.results()] == [
+        order for order in good for _ in range(OUTCOMES[order])
+    ]
+    assert [(letter.header("pool.origin.offset"), letter.value) for letter in driver.dead_letters()] == [
+        (offset, msgspec.json.encode(order) if isinstance(order, str) else order) for offset, order in bad
+    ]
 
 
 def test_an_output_says_all_it_may(app: App) -> None:
