@@ -176,7 +176,7 @@ def _membership(settings: Settings, group: ConsumerGroupDescription, subject: st
     members = len(group.members)
     if members and settings.protocol is GroupProtocol.CLASSIC and group.partition_assignor in _EAGER:
         text = (
-            f"its {members} members assign by {group.partition_assignor}, which the pool cannot join; stop them first"
+            f"its members ({members}) assign by {group.partition_assignor}, which the pool cannot join; stop them first"
         )
         return Finding(Verdict.PROBLEM, subject, text)
     if group.state is ConsumerGroupState.DEAD:

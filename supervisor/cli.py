@@ -1,6 +1,6 @@
 """The command line: what each command takes, and how an error becomes an exit code.
 
-A command imports its own module when it runs: help comes at once, and `status` needs no Kafka client.
+A command imports its own module when it runs, so that help comes at once.
 """
 # ruff: noqa: PLC0415
 

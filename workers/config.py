@@ -16,7 +16,7 @@ from workers.settings import FIELDS, Settings
 DEFAULT_FILE: Final = Path("pool.toml")
 DEFAULT: Final = "default"
 
-_LOWER_CASE: Final = frozenset({"start", "on_data_loss", "log_format", "log_level"})
+_LOWER_CASE: Final = frozenset({"on_data_loss", "log_format", "log_level"})
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -120,8 +120,10 @@ def _start(value: object) -> object:
     """Milliseconds since 1970 where `value` is a time; one without a zone is UTC."""
     if isinstance(value, date):
         value = value.isoformat()
-    if not isinstance(value, str) or value in ("earliest", "latest") or value.isdecimal():
+    if not isinstance(value, str) or value.isdecimal():
         return value
+    if value.lower() in ("earliest", "latest"):
+        return value.lower()
     moment = datetime.fromisoformat(value)
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return round(zoned.timestamp() * 1000)
