@@ -15,7 +15,10 @@ from workers.errors import ConfigInvalid
 from workers.log import log
 
 _TEXT: Final = "text/plain; charset=utf-8"
+_READING: Final = ("GET", "HEAD")
 _CLOSE_SECONDS: Final = 2.0
+_TURN_SECONDS: Final = 5.0
+_MAX_PORT: Final = 65535
 
 
 class Health(Protocol):
@@ -53,12 +56,13 @@ class Application:
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         try:
-            if path == "/metrics" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+            if path == "/metrics" and method in _READING:
                 # Its filter by name needs collectors that tell their names beforehand.
-                return self._metrics({**environ, "REQUEST_METHOD": "GET", "QUERY_STRING": ""}, start_response)
-            answer = self._answer(environ["REQUEST_METHOD"], path)
+                metrics = self._metrics({**environ, "REQUEST_METHOD": "GET", "QUERY_STRING": ""}, start_response)
+                return metrics if method == "GET" else []
+            answer = self._answer(method, path)
         except Exception:  # noqa: BLE001 - the caller is told, and the log has the cause
             log.exception("http_failed", path=path)
             answer = Answer("500 Internal Server Error", _TEXT, b"this page failed; the supervisor's log says why\n")
@@ -69,12 +73,12 @@ class Application:
             *answer.headers,
         ]
         start_response(answer.status, headers)
-        return [answer.body]
+        return [] if method == "HEAD" else [answer.body]
 
     def _answer(self, method: str, path: str) -> Answer:
         if path != "/metrics" and path not in self._pages:
             return Answer("404 Not Found", _TEXT, b"not here; there are /metrics, /livez, /readyz and /status\n")
-        if method not in ("GET", "HEAD"):
+        if method not in _READING:
             text = b"this can only be read, with GET or HEAD\n"
             return Answer("405 Method Not Allowed", _TEXT, text, (("Allow", "GET, HEAD"),))
         return self._pages[path]()
@@ -107,7 +111,8 @@ class HttpServer:
             ident="partition-pool",
             log_socket_errors=False,
         )
-        self._thread = Thread(target=self._server.run, name="http", daemon=True)
+        self._closing = False
+        self._thread = Thread(target=self._serve, name="http", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -116,13 +121,18 @@ class HttpServer:
 
     def close(self) -> None:
         """Stop serving and free the port; connections are cut."""
-        if self._thread.ident is None:
-            wasyncore.close_all(self._sockets)
-        else:
-            # In its own thread, which may be using the sockets right now.
-            self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        self._closing = True
+        if self._thread.ident is not None:
+            self._server.pull_trigger()
             self._thread.join(_CLOSE_SECONDS)
         self._server.task_dispatcher.shutdown(timeout=_CLOSE_SECONDS)
+        # Only now: a thread that still ran would wake the server through a descriptor that may be another's by then.
+        wasyncore.close_all(self._sockets)
+
+    def _serve(self) -> None:
+        while not self._closing:
+            # By poll, not select: a supervisor of many workers may hold more than 1024 descriptors.
+            wasyncore.poll2(_TURN_SECONDS, self._sockets)
 
 
 def _verdict(good: bool, reason: str) -> Answer:
@@ -130,13 +140,18 @@ def _verdict(good: bool, reason: str) -> Answer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if port > _MAX_PORT:
+        raise _unusable(host, port, f"a port is at most {_MAX_PORT}")
     every = host in ("", "::") and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if every or ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, dualstack_ipv6=every)
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise ConfigInvalid(
-            f"http {host}:{port}: cannot listen there: {why}; choose another address, such as 127.0.0.1:0, or leave it"
-            " empty to serve nothing"
-        ) from error
+    except OSError as error:
+        raise _unusable(host, port, error.strerror or str(error)) from error
+
+
+def _unusable(host: str, port: int, why: str) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"http {host}:{port}: cannot listen there: {why}; choose another address, such as 127.0.0.1:0, or leave it"
+        " empty to serve nothing"
+    )

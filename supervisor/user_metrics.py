@@ -4,7 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +16,7 @@ from workers.errors import ConfigInvalid
 from workers.log import log
 from workers.metrics import APP
 
-_PREFIX: Final = "partition-pool-"
+_PREFIX: Final = "partition-pool-metrics-"
 _LOCK: Final = "lock"
 
 
@@ -41,7 +41,7 @@ class UserMetrics(Collector):
             else:
                 self.directory = Path(directory).absolute()
                 self.directory.mkdir(parents=True, exist_ok=True)
-                self._lock = _locked(self.directory)
+                self._lock = _locked(self.directory, os.O_CREAT)
                 for file in self.directory.glob("*.db"):
                     file.unlink()
         except BlockingIOError as error:
@@ -55,12 +55,12 @@ class UserMetrics(Collector):
             ) from error
 
     def collect(self) -> Iterator[Metric]:
-        """The merged metrics of all workers, dead ones included; nothing where a file cannot be read."""
-        try:
-            files = [str(file) for file in self._files()]
-            yield from MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]  # prometheus-client's
-        except Exception as error:  # noqa: BLE001 - whatever is in a user's file must not hide the pool's own metrics
-            log.warning("user_metrics_unreadable", directory=str(self.directory), error=repr(error))
+        """The merged metrics of all workers, dead ones included; a file that cannot be read is left out."""
+        files = list(self._files())
+        merged = _merged(files)
+        if merged is None:
+            merged = _merged([file for file in files if _merged([file]) is not None])
+        yield from merged or ()
 
     def worker_died(self, slot: int) -> None:
         """Forget the gauges of a dead worker that are meant for the living (`multiprocess_mode="live…"`)."""
@@ -83,10 +83,21 @@ class UserMetrics(Collector):
                 yield file
 
 
+def _merged(files: Sequence[Path]) -> Iterable[Metric] | None:
+    """The metrics in these files; None where one cannot be read, for its worker was killed while it made it."""
+    try:
+        merged: Iterable[Metric] = MultiProcessCollector.merge(map(str, files))  # type: ignore[no-untyped-call]
+    except Exception as error:  # noqa: BLE001 - whatever is in a user's file must not hide the pool's own metrics
+        if len(files) == 1:
+            log.warning("user_metrics_unreadable", file=str(files[0]), error=repr(error))
+        return None
+    return merged
+
+
 def _temporary_directory() -> tuple[Path, int]:
     """A new directory and its lock; it gets the name that others look for when it is locked."""
     unnamed = Path(tempfile.mkdtemp(prefix="."))
-    lock = _locked(unnamed)
+    lock = _locked(unnamed, os.O_CREAT)
     return unnamed.rename(unnamed.with_name(f"{_PREFIX}{unnamed.name[1:]}")), lock
 
 
@@ -101,9 +112,9 @@ def _remove_abandoned() -> None:
         os.close(lock)
 
 
-def _locked(directory: Path) -> int:
+def _locked(directory: Path, create: int = 0) -> int:
     """The descriptor of the directory's lock, which the kernel gives back when this process ends."""
-    lock = os.open(directory / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    lock = os.open(directory / _LOCK, create | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
