@@ -48,10 +48,11 @@ class ForkServer:
         self._channel.send(job, [channel.fileno(), crash_fd])
 
     def kill(self) -> None:
-        """End it, and thereby all its workers, at once."""
+        """End it, and thereby all its workers, at once; it is gone when this returns."""
         try:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        except ProcessLookupError:
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
             return
 
     def silence(self) -> None:

@@ -20,6 +20,11 @@ def outputs(result: Any) -> Sequence[Output]:
     return _READERS[type(result)](result)
 
 
+def is_one_value(result: object) -> bool:
+    """Whether a result is one plain value: no Output, nothing of several."""
+    return _READERS[type(result)] is _one
+
+
 def _none(result: None) -> Sequence[Output]:  # noqa: ARG001 one reader among others
     return ()
 

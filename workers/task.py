@@ -1,6 +1,7 @@
 """The record flow of one partition: poll → decode → handle → produce → report."""
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 from time import monotonic_ns, time_ns
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ from workers.agent import Agent
 from workers.dead_letter import DeadLetter, envelope
 from workers.endings import RecordFatal, SinkFailed, WorkerMustEnd
 from workers.errors import ResultRefused
+from workers.outputs import is_one_value
 from workers.records import UNSET, Output
 from workers.retry import Again, GiveUp, decide
 from workers.sink import Parcel, Sink
@@ -122,7 +124,7 @@ class PartitionTask:
 
     def _handle_all(self, messages: list[Message]) -> bool:
         """Handle messages in turns short enough to report in between; False where a drain came first."""
-        positions = [offset_of(message) + 1 for message in messages]
+        positions = positions_after(messages)
         self._words[POLLED] = positions[-1]
         done = 0
         while done < len(messages):
@@ -138,18 +140,18 @@ class PartitionTask:
                 self._report(idle=False)
         return True
 
-    def _handle_each(self, messages: list[Message], positions: list[int], begin: int) -> int:
+    def _handle_each(self, messages: list[Message], positions: Sequence[int], begin: int) -> int:
         """Handle messages from index `begin` one by one; the index of the first that is not done."""
-        words = self._words
+        words, at = self._words, POSITION
         turn = messages[begin:]
         self._control.guard(turn)
         index = begin - 1
         error: Exception | None = None
         try:
-            for index, result in zip(range(begin, len(messages)), self._agent.results(turn)):
+            for index, position, result in zip(count(begin), positions[begin:], self._agent.results(turn)):
                 if result is not None and not self._emit(messages[index], result):
                     return index
-                words[POSITION] = positions[index]
+                words[at] = position
         except WorkerMustEnd:
             raise
         except Exception as raised:
@@ -163,7 +165,7 @@ class PartitionTask:
         words[POSITION] = positions[done]
         return done + 1
 
-    def _handle_batch(self, messages: list[Message], positions: list[int], begin: int) -> int:
+    def _handle_batch(self, messages: list[Message], positions: Sequence[int], begin: int) -> int:
         """Handle one batch from index `begin`; where it fails, its records one by one."""
         assert self._agent.batch is not None
         batch = messages[begin : begin + self._agent.batch]
@@ -188,7 +190,12 @@ class PartitionTask:
     def _emit(self, message: Message, result: Any) -> bool:
         """Send a record's results; where they cannot be sent, settle it. False where a drain came first."""
         try:
-            self._send(self._agent.outputs(result), message.key(), message)
+            if self._agent.output is not None and is_one_value(result):
+                # What most results are: the same as below, without its Output and lists.
+                self._accept(Parcel(self._agent.output, self._agent.encode(result), message.key()), message)
+                self._words[RESULTS] += 1
+            else:
+                self._send(self._agent.outputs(result), message.key(), message)
         except WorkerMustEnd:
             raise
         except Exception as error:
@@ -350,6 +357,14 @@ class PartitionTask:
             self._words[RECORDS] += records
             HANDLER.observe(self._words, elapsed_ns // records // 1000, records)
             BATCH.observe(self._words, records)
+
+
+def positions_after(messages: list[Message]) -> Sequence[int]:
+    """For each message the position once it is handled; without asking each, where no offset is missing."""
+    first, last = offset_of(messages[0]), offset_of(messages[-1])
+    if last - first == len(messages) - 1:
+        return range(first + 1, last + 2)
+    return [offset_of(message) + 1 for message in messages]
 
 
 def offset_of(message: Message) -> int:
