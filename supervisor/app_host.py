@@ -46,20 +46,20 @@ class AppHost:
         self._deaths = 0
         self._dead = False
         self._start_at = 0.0
-        self._start()
 
     def turn(self) -> None:
         """After a death: once every worker of the dead server is confirmed dead, start another."""
         if self._dead and self._pool.bury_orphans() and monotonic() >= self._start_at:
             self._server.close()
-            self._start()
+            self.start()
 
     def kill(self) -> None:
         """End the fork server, and thereby every worker, at once."""
         self._pool.server = None
         self._server.kill()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start a fork server; `on_loaded` is called when it has imported the app."""
         self._dead = False
         self._started_at = monotonic()
         self._server = ForkServer(self._setup, self._slots_fd, self._table, self._selector, self._receive)

@@ -10,6 +10,7 @@ from supervisor.partition import AssignedPartition, no_totals
 from supervisor.process import Worker, cause_of
 from supervisor.restart import RestartPolicy
 from supervisor.states import PartitionState
+from supervisor.user_metrics import UserMetrics
 from workers.endings import WorkerExit
 from workers.errors import PoolError
 from workers.log import log
@@ -44,6 +45,7 @@ class Pool:
         max_workers: how many run at once; further partitions wait.
         worker_timeout: seconds without a sign of life after which a worker is killed.
         counter: hears of each death.
+        users: the user's own metrics, which are kept by slot.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Pool:
         max_workers: int,
         worker_timeout: float,
         counter: DeathCounter,
+        users: UserMetrics,
     ) -> None:
         self.partitions: dict[TopicPartition, AssignedPartition] = {}
         self.history: dict[TopicPartition, list[int]] = {}
@@ -67,6 +70,7 @@ class Pool:
         self._max_workers = max_workers
         self._timeout = worker_timeout
         self._counter = counter
+        self._users = users
         self._policy = RestartPolicy()
         self._free = list(range(table.slots))
         self._numbers = 0
@@ -188,6 +192,7 @@ class Pool:
     def _died(self, partition: AssignedPartition, status: int | None, cause: str) -> None:
         worker = partition.bury_worker()
         stacks = worker.close()
+        self._users.worker_died(worker.slot)
         self._free.append(worker.slot)
         reason = worker.ended.reason if worker.ended else None
         facts = _facts(partition) | {"worker_pid": worker.pid, "offset": partition.committable}

@@ -2,15 +2,13 @@
 
 import os
 import sys
-import tempfile
 from typing import NoReturn
-
-from prometheus_client.multiprocess import MultiProcessCollector
 
 from supervisor.http import Application, HttpServer
 from supervisor.membership import GroupRefused
 from supervisor.metrics import AllMetrics, PoolCollector
 from supervisor.supervisor import Supervisor
+from supervisor.user_metrics import UserMetrics
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
 from workers.lifeline import adopt_orphans
 from workers.log import configure, log
@@ -46,14 +44,13 @@ def _exit_code(error: PoolError) -> ExitCode:
 
 def _run(settings: Settings) -> ExitCode:
     adopt_orphans()
-    with tempfile.TemporaryDirectory(prefix="partition-pool-", ignore_cleanup_errors=True) as made:
-        directory = settings.metrics_dir or made
-        os.makedirs(directory, exist_ok=True)
-        supervisor = Supervisor(settings, directory)
-        facts = supervisor.facts
+    users = UserMetrics(settings.metrics_dir)
+    try:
+        supervisor = Supervisor(settings, users)
         if settings.http_address:
+            facts = supervisor.facts
             pool = PoolCollector(facts.status, facts.totals, supervisor.counters)
-            users = MultiProcessCollector(None, directory)  # type: ignore[no-untyped-call]
-            metrics = AllMetrics(pool, users)
-            HttpServer(settings.http_address, Application(facts, facts.status, metrics)).start()
+            HttpServer(settings.http_address, Application(facts, facts.status, AllMetrics(pool, users))).start()
         return supervisor.run()
+    finally:
+        users.close()

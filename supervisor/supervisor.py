@@ -22,6 +22,7 @@ from supervisor.signals import Signals, reap
 from supervisor.starts import Start
 from supervisor.states import SupervisorState
 from supervisor.topic_watch import TopicWatch
+from supervisor.user_metrics import UserMetrics
 from workers import kafka
 from workers.errors import ExitCode, PoolError
 from workers.loading import Declaration
@@ -57,10 +58,10 @@ class Supervisor:
 
     Args:
         settings: what is in force; `app` is set.
-        metrics_dir: where workers keep the user's own metrics.
+        users: where workers keep the user's own metrics.
     """
 
-    def __init__(self, settings: Settings, metrics_dir: str) -> None:
+    def __init__(self, settings: Settings, users: UserMetrics) -> None:
         assert settings.app is not None
         self._settings = settings
         self._selector = selectors.DefaultSelector()
@@ -75,12 +76,13 @@ class Supervisor:
             max_workers=settings.max_workers,
             worker_timeout=settings.worker_timeout,
             counter=self.counters,
+            users=users,
         )
         self.facts = Facts(settings.protocol, self.pool)
         self._lease = Lease(settings.lease_seconds, by_commit=settings.protocol is GroupProtocol.CONSUMER)
         self._group: GroupWork | None = None
         self._identity_at = 0.0
-        setup = Setup(settings.app, settings, metrics_dir)
+        setup = Setup(settings.app, settings, str(users.directory))
         self._host = AppHost(setup, slots_fd, table, self._selector, self.pool, self._on_loaded)
 
     def run(self) -> ExitCode:
@@ -89,6 +91,7 @@ class Supervisor:
         Raises:
             PoolError: what keeps the pool from working.
         """
+        self._host.start()
         try:
             while not self._signals.stops:
                 self._turn()
