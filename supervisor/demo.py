@@ -15,6 +15,7 @@ from supervisor.demo_pool import DemoPool
 from supervisor.demo_summary import Check, judge, print_summary
 from supervisor.demo_view import LineView, LiveView, Scene, View, happened, logged
 from supervisor.interrupt import Interrupt
+from supervisor.latencies import milliseconds
 from supervisor.payload import SensorPayload
 from supervisor.recorder import Recorder
 from supervisor.schedule import Steady
@@ -55,7 +56,9 @@ def run(*, duration: float | None, rate: float, kill: bool) -> ExitCode:
     """
     configure(level="error")  # the screen is taken
     console = Console(highlight=False)
-    view = LiveView(console) if console.is_terminal else LineView(Console(width=_PLAIN_WIDTH, highlight=False))
+    if not console.is_terminal:
+        console = Console(width=_PLAIN_WIDTH, highlight=False)  # a pipe has none
+    view = LiveView(console) if console.is_terminal else LineView(console)
     env = _plain_environment()
     with (
         Interrupt() as interrupt,
@@ -65,7 +68,7 @@ def run(*, duration: float | None, rate: float, kill: bool) -> ExitCode:
         demo = Demo(broker.address, pool, view, interrupt, duration=duration, rate=rate, kill=kill)
         with view:
             checks = demo.play()
-        print_summary(console, checks, demo.audit, kills=demo.kills, restarts=pool.restarts)
+        print_summary(console, checks, demo.facts())
     return ExitCode.OK if all(check.passed for check in checks) else ExitCode.FAILED
 
 
@@ -121,6 +124,17 @@ class Demo:
         self._settle()
         self._stop_pool()
         return self._judge()
+
+    def facts(self) -> list[str]:
+        """What else there is to say of the run."""
+        median, late = (milliseconds(self.audit.latencies.percentile(share)) for share in (0.5, 0.99))
+        facts = [f"reading to alert {median} p50, {late} p99"]
+        if self.sender.behind:
+            facts.append(f"{self.sender.behind:,} readings fewer were sent than asked for")
+        if self.kills:
+            facts.append(f"workers killed {self.kills}, restarted {self._pool.restarts}")
+            facts.append(f"alerts repeated {self.audit.repeated:,}")
+        return facts
 
     def _await_workers(self) -> None:
         deadline = time.monotonic() + _START_SECONDS

@@ -42,6 +42,7 @@ class DemoPool:
         port = _free_port()
         settings = {
             "KAFKA_BOOTSTRAP_SERVERS": broker,
+            "KAFKA_FETCH_WAIT_MAX_MS": "20",  # a new record does not end a mock broker's wait, as it does a real one's
             "POOL_HTTP": f"127.0.0.1:{port}",
             "POOL_LOG_FORMAT": "json",
         }

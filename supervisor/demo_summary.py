@@ -7,7 +7,6 @@ from rich.table import Table
 from rich.text import Text
 
 from supervisor.demo_audit import Audit
-from supervisor.latencies import milliseconds
 from supervisor.recorder import Recorder
 from workers.errors import ExitCode
 
@@ -42,16 +41,12 @@ def judge(recorder: Recorder, audit: Audit, committed: int, dead: int, exit_code
     ]
 
 
-def print_summary(console: Console, checks: list[Check], audit: Audit, *, kills: int, restarts: int) -> None:
-    """Print the checks, a line on the run, and the verdict."""
+def print_summary(console: Console, checks: list[Check], facts: list[str]) -> None:
+    """Print the checks, a line of further facts, and the verdict."""
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, pad_edge=False)
     for check in checks:
         mark = Text("✔", style="green") if check.passed else Text("✘", style="bold red")
         table.add_row(mark, check.promise, Text(check.found, style="dim" if check.passed else "bold red"))
-    median, late = (milliseconds(audit.latencies.percentile(share)) for share in (0.5, 0.99))
-    facts = [f"reading to alert {median} p50, {late} p99"]
-    if kills:
-        facts.append(f"workers killed {kills}, restarted {restarts}, alerts repeated {audit.repeated:,}")
     passed = all(check.passed for check in checks)
     verdict = (
         Text("Every record sent was processed, every hot one alerted.", style="bold green")

@@ -24,7 +24,8 @@ _FEWEST: Final = 2
 _PANEL_FRAMES: Final = 4
 _LINE_SECONDS: Final = 1.0
 _ALERTS_A_LINE: Final = 2
-_HIDDEN: Final = frozenset({"event", "timestamp", "level", "pid", "group"})
+_HIDDEN: Final = frozenset({"event", "timestamp", "level", "pid", "group", "topic"})
+"""What every line of the pool's log says, or every line of a demo with one input topic."""
 _LEVEL_STYLES: Final = {"warning": "yellow", "error": "bold red", "critical": "bold red"}
 
 
@@ -118,6 +119,7 @@ class LineView:
         self._console = console
         self._alerts: list[SeenAlert] = []
         self._next = time.monotonic()
+        self._said = ""
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +144,10 @@ class LineView:
         if len(self._alerts) > _ALERTS_A_LINE:
             self._print(Text(f"       and {len(self._alerts) - _ALERTS_A_LINE} more"))
         self._alerts.clear()
-        self._print(_status_line(scene))
+        line = _status_line(scene)
+        if line != self._said:  # while there is nothing new, nothing is said
+            self._said = line
+            self._print(happened(line))
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
@@ -154,7 +159,7 @@ def happened(what: str, style: str = "", **facts: object) -> Text:
     line.append(what, style=style)
     for name, value in facts.items():
         line.append(f"  {name}=", style="dim")
-        line.append(str(value), style="default")
+        line.append(", ".join(map(str, value)) if isinstance(value, list) else str(value), style="default")
     return line
 
 
@@ -181,12 +186,12 @@ def _title(scene: Scene) -> Table:
 
 
 def _facts(scene: Scene) -> Table:
-    line = Table.grid(padding=(0, 3, 0, 0))
+    line = Table.grid(padding=(0, 2, 0, 0))
     facts: list[Text | ProgressBar] = [
         _fact("sent", f"{scene.acknowledged:,}"),
         _fact("hot", f"{scene.hot:,}"),
         _fact("alerted", f"{scene.alerted:,}", "green" if scene.alerted == scene.hot else "yellow"),
-        _fact("reading to alert", f"{milliseconds(scene.latencies.percentile(0.5))} p50"),
+        _fact("latency", milliseconds(scene.latencies.percentile(0.5))),
     ]
     if scene.kills:
         facts.append(_fact("kill -9", f"{scene.kills}", "red"))
@@ -212,10 +217,10 @@ def _alert_line(seen: SeenAlert) -> Text:
     )
 
 
-def _status_line(scene: Scene) -> Text:
+def _status_line(scene: Scene) -> str:
     facts = [f"{scene.acknowledged:,} sent", f"{scene.alerted:,} of {scene.hot:,} hot alerted"]
     if scene.status is None:
-        return happened(scene.phase + ":  " + "  ".join(facts))
+        return f"{scene.phase}:  {'  '.join(facts)}"
     partitions = scene.status.partitions
     running = sum(partition.state == "running" for partition in partitions)
     facts += [
@@ -224,4 +229,4 @@ def _status_line(scene: Scene) -> Text:
         f"{sum(partition.rate for partition in partitions):,.0f} records/s",
         f"{scene.restarts} restarts",
     ]
-    return happened(f"{scene.phase}:  " + "  ".join(facts))
+    return f"{scene.phase}:  {'  '.join(facts)}"
