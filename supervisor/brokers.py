@@ -164,10 +164,7 @@ class Brokers:
         refused = [p for p in answer.topic_partitions if p.error]
         if refused:
             where = ", ".join(f"{TopicPartition(p.topic, p.partition)}: {p.error.str()}" for p in refused)
-            raise BrokersRefused(
-                f"group {group}: offsets were not committed: {where}; stop its members and try again",
-                refused[0].error.name(),
-            )
+            raise BrokersRefused(f"not committed: {where}", refused[0].error.name())
 
     def _answer(self, ask: Callable[[], Future[Any]]) -> Any:
         """What a broker answers; asked again while the group's coordinator moves."""

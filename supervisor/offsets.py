@@ -1,6 +1,7 @@
 """`offsets`: where a group stands, and moving it while it is stopped."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -50,9 +51,11 @@ def show(settings: Settings, topics: Collection[str]) -> ExitCode:
         PoolError: the brokers did not answer, or there is nothing to show.
     """
     group, brokers = _group(settings), Brokers(settings)
-    committed = brokers.committed(group.name)
-    partitions = _partitions(brokers, group, committed, topics, ())
-    bounds = _bounds(brokers, partitions)
+    counts = brokers.topics()
+    with _cured(group.name):
+        committed = brokers.committed(group.name)
+        partitions = _partitions(counts, group, committed, topics, ())
+        bounds = _bounds(brokers, partitions)
     table = _table("topic", "partition", "committed", "begin", "end", "lag")
     for partition in partitions:
         offset, range_ = committed.get(partition), bounds[partition]
@@ -78,17 +81,20 @@ def reset(settings: Settings, to: str, topics: Collection[str], numbers: Collect
     """
     where = parse_target(to)
     group, brokers = _group(settings), Brokers(settings)
-    committed = brokers.committed(group.name)
-    partitions = _partitions(brokers, group, committed, topics, numbers)
-    targets = _targets(brokers, partitions, where)
+    counts = brokers.topics()
+    with _cured(group.name):
+        committed = brokers.committed(group.name)
+        partitions = _partitions(counts, group, committed, topics, numbers)
+        targets = _targets(brokers, partitions, where)
     table = _table("topic", "partition", "from", "to", "records")
     for partition in partitions:
         before = committed.get(partition)
         _row(table, partition, before, targets[partition], _effect(before, targets[partition]))
     _print(f"group {group.name}", table)
-    _refuse_members(brokers, group.name)
-    if execute:
-        brokers.commit(group.name, targets)
+    with _cured(group.name):
+        _refuse_members(brokers, group.name)
+        if execute:
+            brokers.commit(group.name, targets)
     _print("done" if execute else "nothing is changed yet: repeat it with --execute")
     return ExitCode.OK
 
@@ -122,15 +128,25 @@ def _group(settings: Settings) -> Group:
     raise ConfigInvalid("whose offsets? Give --group NAME, or MODULE:APP, or app or group in pool.toml")
 
 
+@contextmanager
+def _cured(group: str) -> Iterator[None]:
+    """Says whose offsets a refusal is about, and what to do."""
+    try:
+        yield
+    except BrokersRefused as refused:
+        denied = refused.code.endswith("AUTHORIZATION_FAILED")
+        cure = "grant this client Read on the group and its topics" if denied else "see to the brokers, and try again"
+        raise OffsetsKept(f"offsets of group {group}: {refused}; {cure}") from refused
+
+
 def _partitions(
-    brokers: Brokers,
+    counts: Mapping[str, int],
     group: Group,
     committed: Iterable[TopicPartition],
     topics: Collection[str],
     numbers: Collection[int],
 ) -> list[TopicPartition]:
     """The partitions meant, sorted; those of a topic that is no more are left out."""
-    counts = brokers.topics()
     wanted = set(topics or group.topics) or {partition.topic for partition in committed}
     if missing := sorted(set(topics) - set(counts)):
         raise OffsetsKept(f"there is no topic {', '.join(missing)}, or no right to see it; check the name")

@@ -161,3 +161,14 @@ def test_nothing_to_show_is_told() -> None:
 def test_without_a_group_it_asks_whose_offsets_are_meant() -> None:
     with pytest.raises(ConfigInvalid, match="whose offsets"):
         offsets.show(Settings(), ())
+
+
+def test_a_refusal_says_whose_offsets_and_what_to_do(brokers: KnownBrokers, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_group: str) -> None:
+        raise BrokersRefused("Group authorization failed", "GROUP_AUTHORIZATION_FAILED")
+
+    monkeypatch.setattr(brokers, "committed", refuse)
+    with pytest.raises(
+        OffsetsKept, match="offsets of group alerts-group: Group authorization failed; grant this client"
+    ):
+        offsets.show(GROUP, ())
