@@ -1,6 +1,7 @@
 """Ctrl-C, SIGTERM and a closed terminal as a question that a loop asks, so that a command can end with its summary."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
 from typing import Final, Self
 
@@ -12,6 +13,7 @@ class Interrupt:
 
     def __init__(self) -> None:
         self._count = 0
+        self._asked = threading.Event()
         self._former: dict[signal.Signals, signal._HANDLER] = {}
 
     @property
@@ -23,6 +25,10 @@ class Interrupt:
     def impatient(self) -> bool:
         """Whether somebody has said so twice: leave out whatever may take time."""
         return self._count > 1
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for so long, or until somebody wants the command to end; whether somebody does."""
+        return self._asked.wait(seconds)
 
     def __enter__(self) -> Self:
         self._former = {number: signal.signal(number, self._note) for number in _SIGNALS}
@@ -36,3 +42,4 @@ class Interrupt:
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
+        self._asked.set()

@@ -1,9 +1,8 @@
 """`status`: what a running pool is doing, once or live."""
 
-import time
 from typing import Final
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
@@ -41,19 +40,23 @@ def run(url: str, *, watch: bool, json: bool) -> ExitCode:
 
 def _follow(console: Console, url: str, json: bool) -> None:
     with Interrupt() as interrupt:
-        while not interrupt.requested:
+        _print(console, fetch_status(url, _TIMEOUT_SECONDS), json)
+        while not interrupt.wait(_WATCH_SECONDS):
             _print(console, fetch_status(url, _TIMEOUT_SECONDS), json)
-            time.sleep(_WATCH_SECONDS)
 
 
 def _live(console: Console, url: str) -> None:
     with Interrupt() as interrupt, Live(console=console, auto_refresh=False) as live:
-        while not interrupt.requested:
-            try:
-                live.update(status_table(fetch_status(url, _TIMEOUT_SECONDS), width=console.width), refresh=True)
-            except StatusUnavailable as failure:
-                live.update(Text(str(failure), style="yellow"), refresh=True)
-            time.sleep(_WATCH_SECONDS)
+        live.update(_picture(console, url), refresh=True)
+        while not interrupt.wait(_WATCH_SECONDS):
+            live.update(_picture(console, url), refresh=True)
+
+
+def _picture(console: Console, url: str) -> Group | Text:
+    try:
+        return status_table(fetch_status(url, _TIMEOUT_SECONDS), width=console.width)
+    except StatusUnavailable as failure:
+        return Text(str(failure), style="yellow")
 
 
 def _print(console: Console, status: PoolStatus, json: bool) -> None:

@@ -1,0 +1,34 @@
+"""Signals become a question to a loop, and are handed back behind it."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from supervisor.interrupt import Interrupt
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_noted_and_the_second_is_impatience(number: signal.Signals) -> None:
+    with Interrupt() as interrupt:
+        assert not interrupt.requested
+        os.kill(os.getpid(), number)
+        assert interrupt.wait(5)
+        assert interrupt.requested
+        assert not interrupt.impatient
+        os.kill(os.getpid(), number)
+        assert interrupt.impatient
+
+
+def test_a_signal_ends_a_wait() -> None:
+    with Interrupt() as interrupt:
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        assert interrupt.wait(30)
+
+
+def test_behind_it_signals_are_as_before() -> None:
+    former = signal.getsignal(signal.SIGINT)
+    with Interrupt():
+        assert signal.getsignal(signal.SIGINT) != former
+    assert signal.getsignal(signal.SIGINT) == former
