@@ -9,7 +9,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """While entered, the process is not ended by SIGINT, SIGTERM and SIGHUP: they are counted. For the main thread only."""
+    """While entered, SIGINT, SIGTERM and SIGHUP do not end the process: they are counted. For the main thread only."""
 
     def __init__(self) -> None:
         self._count = 0
