@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, cast
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import (
     AdminClient,
@@ -75,6 +75,7 @@ class Brokers:
 
     def __init__(self, settings: Settings) -> None:
         user = settings.client("admin")
+        self._consumer: dict[str, Any] = {**settings.client("consumer")}
         self.bootstrap = str(user.get("bootstrap.servers"))
         self._errors: list[KafkaError] = []
         properties: dict[str, Any] = {**user, "error_cb": self._errors.append, "log_level": 0}
@@ -132,13 +133,18 @@ class Brokers:
             lambda: self._admin.create_topics([new], validate_only=True, request_timeout=ANSWER_SECONDS)[topic]
         )
 
-    def committed(self, group: str) -> dict[TopicPartition, int]:
-        """All offsets that `group` has committed."""
-        asked = ConsumerGroupTopicPartitions(group)
-        answer = self._answer(
-            lambda: self._admin.list_consumer_group_offsets([asked], request_timeout=ANSWER_SECONDS)[group]
-        )
-        return {TopicPartition(p.topic, p.partition): p.offset for p in answer.topic_partitions if p.offset >= 0}
+    def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """What `group` has committed of these partitions."""
+        # Not through the admin client: librdkafka 2.16 crashes there when the group's coordinator moves or loads.
+        consumer = Consumer({**self._consumer, "group.id": group, "enable.auto.commit": False, "log_level": 0})
+        try:
+            found = consumer.committed([Position(*partition) for partition in partitions], ANSWER_SECONDS)
+        except KafkaException as failure:
+            error: KafkaError = failure.args[0]
+            raise BrokersRefused(error.str() or error.name(), error.name()) from failure
+        finally:
+            consumer.close()
+        return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
     def offsets(self, partitions: Iterable[TopicPartition], where: Edge | Moment) -> dict[TopicPartition, int]:
         """The offsets at `where` in each of the partitions; -1 for a moment after the last record."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from confluent_kafka import ConsumerGroupState
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -53,7 +52,8 @@ def show(settings: Settings, topics: Collection[str]) -> ExitCode:
     group, brokers = _group(settings), Brokers(settings)
     counts = brokers.topics()
     with _cured(group.name):
-        committed = brokers.committed(group.name)
+        _members(brokers, group.name)
+        committed = brokers.committed(group.name, _all(counts))
         partitions = _partitions(counts, group, committed, topics, ())
         bounds = _bounds(brokers, partitions)
     table = _table("topic", "partition", "committed", "begin", "end", "lag")
@@ -83,7 +83,8 @@ def reset(settings: Settings, to: str, topics: Collection[str], numbers: Collect
     group, brokers = _group(settings), Brokers(settings)
     counts = brokers.topics()
     with _cured(group.name):
-        committed = brokers.committed(group.name)
+        members = _members(brokers, group.name)
+        committed = brokers.committed(group.name, _all(counts))
         partitions = _partitions(counts, group, committed, topics, numbers)
         targets = _targets(brokers, partitions, where)
     table = _table("topic", "partition", "from", "to", "records")
@@ -91,9 +92,13 @@ def reset(settings: Settings, to: str, topics: Collection[str], numbers: Collect
         before = committed.get(partition)
         _row(table, partition, before, targets[partition], _effect(before, targets[partition]))
     _print(f"group {group.name}", table)
-    with _cured(group.name):
-        _refuse_members(brokers, group.name)
-        if execute:
+    if members:
+        raise OffsetsKept(
+            f"group {group.name} is in use by {', '.join(members)}, and nothing is changed;"
+            " stop them, or wait until their session has timed out, then repeat this"
+        )
+    if execute:
+        with _cured(group.name):
             brokers.commit(group.name, targets)
     _print("done" if execute else "nothing is changed yet: repeat it with --execute")
     return ExitCode.OK
@@ -150,7 +155,7 @@ def _partitions(
     wanted = set(topics or group.topics) or {partition.topic for partition in committed}
     if missing := sorted(set(topics) - set(counts)):
         raise OffsetsKept(f"there is no topic {', '.join(missing)}, or no right to see it; check the name")
-    found = [TopicPartition(topic, number) for topic in wanted for number in range(counts.get(topic, 0))]
+    found = _all({topic: counts[topic] for topic in wanted if topic in counts})
     partitions = sorted(p for p in found if not numbers or p.partition in numbers)
     if not partitions:
         raise OffsetsKept(
@@ -180,19 +185,19 @@ def _targets(
     return {p: found[p] if found[p] >= 0 else bounds[p].end for p in partitions}
 
 
-def _refuse_members(brokers: Brokers, name: str) -> None:
+def _members(brokers: Brokers, name: str) -> list[str]:
+    """The group's members by client and host; before anything else, as it tells at once where a right is missing."""
     try:
         group = brokers.group(name)
     except BrokersRefused as refused:
         if refused.code == _NO_GROUP:
-            return
+            return []
         raise
-    if group.members or group.state not in (ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD):
-        who = ", ".join(sorted({f"{member.client_id} at {member.host.lstrip('/')}" for member in group.members}))
-        raise OffsetsKept(
-            f"group {name} is in use, {group.state.name.lower()} with members {who},"
-            " and nothing is changed; stop them, or wait until their session has timed out, then repeat this"
-        )
+    return sorted({f"{member.client_id} at {member.host.lstrip('/')}" for member in group.members})
+
+
+def _all(counts: Mapping[str, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
 
 
 def _effect(before: int | None, after: int) -> str:
