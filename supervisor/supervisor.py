@@ -107,7 +107,9 @@ class Supervisor:
     def _turn(self, *, polling: bool = True) -> None:
         """One turn of the loop. Within a callback of the group all goes on but its polling."""
         for key, _ in self._selector.select(TURN_SECONDS):
-            key.data()
+            # What was handled just before may have closed it.
+            if self._selector.get_map().get(key.fd) is key:
+                key.data()
         self.facts.turned_at = monotonic()
         self._host.turn()
         if self._group:

@@ -48,7 +48,9 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         TopicsRefused: a dead-letter topic cannot be made.
         KafkaException: the brokers do not answer, or refuse.
     """
-    there = _partitions(admin)
+    # All topics, by no name: asking for one by name can create it.
+    cluster = admin.list_topics(timeout=REQUEST_SECONDS)
+    there = {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
     made: list[str] = []
     if create:
         wanted = [a.topic for a in app.agents] + [a.output for a in app.agents if a.output]
@@ -58,7 +60,10 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
                 there[topic] = create
                 made.append(topic)
     inputs = [agent for agent in app.agents if agent.topic in there]
-    sizes = _message_bytes(admin, [agent.topic for agent in inputs])
+    # Without a controller, as in librdkafka's mock cluster, nobody would answer.
+    answers = cluster.controller_id in cluster.brokers
+    sizes = _message_bytes(admin, [agent.topic for agent in inputs]) if answers else {}
+    sizes = {agent.topic: sizes.get(agent.topic, DEFAULT_MESSAGE_BYTES) for agent in inputs}
     for agent in inputs:
         if agent.dead_letter and agent.dead_letter not in there:
             _make_dead_letters(admin, agent, there[agent.topic], sizes[agent.topic])
@@ -69,12 +74,6 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),
     )
-
-
-def _partitions(admin: AdminClient) -> dict[str, int]:
-    # All topics, by no name: asking for one by name can create it.
-    topics = admin.list_topics(timeout=REQUEST_SECONDS).topics
-    return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 
 def _message_bytes(admin: AdminClient, topics: list[str]) -> dict[str, int]:
