@@ -6,6 +6,7 @@ A command imports its own module when it runs, so that help comes at once.
 
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
@@ -22,6 +23,13 @@ class _Commands(click.Group):
         if not args or (args[0].startswith("-") and args[0] not in ("-h", "--help", "--version")):
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+
+def _version() -> str:
+    try:
+        return version("partition-pool")
+    except PackageNotFoundError:
+        return "from a source tree that is not installed"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +52,7 @@ def _exit_code(error: PoolError) -> ExitCode:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-@click.version_option(package_name="partition-pool", prog_name="partition-pool")
+@click.version_option(_version(), prog_name="partition-pool")
 def commands() -> None:
     r"""A pool of worker processes for Kafka: one for each partition that the group assigns.
 

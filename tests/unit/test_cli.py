@@ -63,6 +63,11 @@ def test_run_has_a_flag_for_every_setting(capsys: pytest.CaptureFixture[str]) ->
     assert [name for name in FIELDS if name != "app" and f"--{name.replace('_', '-')} " not in text] == []
 
 
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--version") == ExitCode.OK
+    assert capsys.readouterr().out.startswith("partition-pool, version ")
+
+
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     exit_code("--help")
     text = " ".join(capsys.readouterr().out.split())
