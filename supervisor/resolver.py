@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from time import monotonic
 from typing import Final, NamedTuple
 
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from supervisor.background import in_background
@@ -31,7 +32,7 @@ class Resolver:
 
     Args:
         admin: a client.
-        group: the consumer group.
+        reader: a consumer with the group's id that never joins it.
         policy: where a group without committed offsets begins.
         partitions: the assigned partitions; looked at anew each time.
         on_start: called for each partition that is still waiting for its answer.
@@ -40,13 +41,13 @@ class Resolver:
     def __init__(
         self,
         admin: AdminClient,
-        group: str,
+        reader: Consumer,
         policy: StartPolicy,
         partitions: Mapping[TopicPartition, AssignedPartition],
         on_start: Callable[[AssignedPartition, Start], None],
     ) -> None:
         self._admin = admin
-        self._group = group
+        self._reader = reader
         self._policy = policy
         self._partitions = partitions
         self._on_start = on_start
@@ -64,7 +65,7 @@ class Resolver:
         waiting = [p for p in self._partitions.values() if p.state is PartitionState.RESOLVING and id(p) not in asked]
         if waiting:
             resume = {partition.name: partition.committable for partition in waiting}
-            answer = in_background(lambda: resolve(self._admin, self._group, resume, self._policy))
+            answer = in_background(lambda: resolve(self._admin, self._reader, resume, self._policy))
             self._questions.append(Question(tuple(waiting), answer))
 
     def _take(self, question: Question) -> None:

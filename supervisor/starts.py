@@ -6,7 +6,7 @@ An `assign()` at a logical offset costs a worker 500 ms; and only here can be se
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -30,13 +30,14 @@ class Start(NamedTuple):
 
 
 def resolve(
-    admin: AdminClient, group: str, resume: Mapping[TopicPartition, int | None], policy: StartPolicy
+    admin: AdminClient, reader: Consumer, resume: Mapping[TopicPartition, int | None], policy: StartPolicy
 ) -> dict[TopicPartition, Start]:
     """Ask the brokers, and decide; blocks for up to some 30 s.
 
     Args:
         admin: a client.
-        group: the consumer group.
+        reader: a consumer with the group's id that never joins it. The admin client must not be asked for committed
+            offsets: in librdkafka 2.16 it crashes the process when the group's coordinator loads or moves.
         resume: the partitions, each with the offset at which its last worker here stopped, where there was one.
         policy: where a group without a committed offset begins; an int is milliseconds since the epoch.
 
@@ -44,7 +45,7 @@ def resolve(
         KafkaException: the brokers do not answer, or refuse.
     """
     names = list(resume)
-    committed = _committed(admin, group, names)
+    committed = _committed(reader, names)
     first = _offsets(admin, names, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     end = _offsets(admin, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
     initial = _initial(admin, names, policy, first, end)
@@ -80,13 +81,12 @@ def _later(resume: int | None, committed: int | None) -> int | None:
     return max(resume, committed)
 
 
-def _committed(admin: AdminClient, group: str, names: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    request = ConsumerGroupTopicPartitions(group, [KafkaPartition(*name) for name in names])
-    answer = admin.list_consumer_group_offsets([request], request_timeout=REQUEST_SECONDS)[group].result()
-    for partition in answer.topic_partitions:
+def _committed(reader: Consumer, names: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    found = reader.committed([KafkaPartition(*name) for name in names], timeout=REQUEST_SECONDS)
+    for partition in found:
         if partition.error is not None:
             raise KafkaException(partition.error)
-    return {TopicPartition(p.topic, p.partition): p.offset for p in answer.topic_partitions if p.offset >= 0}
+    return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
 
 def _offsets(admin: AdminClient, names: Sequence[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from time import monotonic
 from typing import Final, NamedTuple
 
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from supervisor.app_host import AppHost
@@ -141,7 +142,8 @@ class Supervisor:
         settings = self._settings
         admin = AdminClient(kafka.admin(settings.client("admin")))
         membership = Membership(settings.client("supervisor"), app.group, self, self._on_commit)
-        resolver = Resolver(admin, app.group, settings.start, self.pool.partitions, self._on_start)
+        reader = Consumer(kafka.offset_reader(settings.client("consumer"), app.group))
+        resolver = Resolver(admin, reader, settings.start, self.pool.partitions, self._on_start)
         commits = Commits(
             membership, self.pool.partitions, self._lease, settings.commit_interval, counter=self.counters
         )

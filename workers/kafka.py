@@ -77,6 +77,12 @@ def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> 
     return _client("supervisor", mine, user, {**_SUPERVISOR_FORCED, "group.id": group, **callbacks})
 
 
+def offset_reader(user: Properties, group: str) -> dict[str, Any]:
+    """Settings of a consumer that only asks what the group has committed; it never joins."""
+    mine = {k: v for k, v in user.items() if k not in _MEMBERSHIP}
+    return _client("consumer", {}, mine, {"group.id": group, "enable.auto.commit": False})
+
+
 def admin(user: Properties) -> dict[str, Any]:
     """Settings of the supervisor's admin client."""
     return _client("admin", {}, user, {})
