@@ -18,14 +18,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "integration" in item.path.parts)
 
 
+def _say(config: pytest.Config, line: str) -> None:
+    report = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    assert report is not None
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        report.ensure_newline()
+        report.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
     """The broker to test on; the report says which one it is."""
     with provide() as found:
-        report = request.config.pluginmanager.get_plugin("terminalreporter")
-        assert report is not None
-        report.ensure_newline()
-        report.write_line(f"Kafka: {found.describe()}")
+        _say(request.config, f"Kafka: {found.describe()}")
         yield found
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tests.support.readings import Reading, Seen
@@ -32,6 +33,14 @@ def _spin(reading: Reading) -> None:
         pass
 
 
+def _hang_once(reading: Reading) -> None:
+    """Never return, but do at the next attempt of whatever process."""
+    mark = Path(os.environ["APP_MARK"])
+    if not mark.exists():
+        mark.touch()
+        _spin(reading)
+
+
 def _exit(reading: Reading) -> None:
     os._exit(int(reading.seconds))
 
@@ -42,6 +51,7 @@ _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "reject": _reject,
     "sleep": _sleep,
     "spin": _spin,
+    "hang once": _hang_once,
     "exit": _exit,
 }
 

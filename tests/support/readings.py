@@ -72,9 +72,13 @@ class Results:
         """The records that have more than one result."""
         return [seq for seq, copies in self.copies.items() if copies > 1]
 
-    def first(self, seq: int) -> Seen:
-        """The earliest result of a record that has several."""
-        return min((seen for seen in self._of_repeated if seen.seq == seq), key=lambda seen: seen.at)
+    def first_of_repeated(self) -> list[Seen]:
+        """The earliest result of each record that has more than one."""
+        earliest: dict[int, Seen] = {}
+        for seen in self.seen:
+            if self.copies[seen.seq] > 1 and (seen.seq not in earliest or seen.at < earliest[seen.seq].at):
+                earliest[seen.seq] = seen
+        return list(earliest.values())
 
     def disordered(self) -> list[int]:
         """The records whose first result stands behind that of a later record of the same device."""
@@ -118,7 +122,3 @@ class Results:
         for seen in self.seen:
             times.setdefault(seen.partition, []).append(seen.at)
         return {partition: sorted(of_it) for partition, of_it in times.items()}
-
-    @cached_property
-    def _of_repeated(self) -> Sequence[Seen]:
-        return [seen for seen in self.seen if self.copies[seen.seq] > 1]

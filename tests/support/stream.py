@@ -7,6 +7,7 @@ from typing import Self
 
 from tests.support.readings import reading
 from tests.support.topics import Sender, Topics
+from tests.support.wait import wait_for
 
 _TURN = 0.005
 
@@ -38,6 +39,10 @@ class Stream:
     def sent(self) -> int:
         """How many records have been handed over so far."""
         return self._sender.sent
+
+    def wait_sent(self, count: int, *, within: float = 60.0) -> None:
+        """Wait until that many records were handed over."""
+        wait_for(lambda: self.sent >= count, within, lambda: f"{self.sent} of {count} records sent")
 
     def stop(self) -> int:
         """Send no more, and wait until all is acknowledged; how many records were sent."""

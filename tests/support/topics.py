@@ -167,6 +167,7 @@ class Sender:
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
+                "log_level": 3,
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 1_000_000,
                 "message.timeout.ms": 120_000,

@@ -1,0 +1,73 @@
+"""What cannot be decoded or handled lies in the dead-letter topic, as it was; all else has its result."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Message
+
+from tests.support.readings import encode, reading
+from tests.support.scene import SCRIPTED, Scene
+
+COUNT = 10_000
+EVERY = 1000
+
+
+def test_one_in_a_thousand(scene: Scene) -> None:
+    sent = [_message(seq) for seq in range(COUNT)]
+    scene.topics.send_raw(scene.input, sent)
+    pool = scene.pool(SCRIPTED).wait_running()
+    results = scene.wait_done()
+    bad = {seq for seq in range(COUNT) if seq % EVERY in (1, 2)}
+    assert results.missing(COUNT) == bad
+    assert results.repeated == []
+
+    letters = sorted(scene.topics.read(scene.dead), key=_seq)
+    assert [_seq(letter) for letter in letters] == sorted(bad)
+    for letter in letters:
+        _assert_untouched(letter, sent[_seq(letter)])
+        _assert_explained(letter, scene)
+    assert sum(partition.dead_letters for partition in pool.status().partitions) == len(bad)
+    assert pool.status().partitions[0].lag == 0
+
+
+def _message(seq: int) -> dict[str, Any]:
+    value = b'{"seq": \xff not JSON' if seq % EVERY == 1 else encode(reading(seq, do="fail" * (seq % EVERY == 2)))
+    return {
+        "key": f"key-{seq}".encode(),
+        "value": value,
+        "partition": seq % 4,
+        "timestamp": 1_700_000_000_000 + seq,
+        "headers": [("seq", str(seq)), ("same", b"\x00\x01"), ("same", None)],
+    }
+
+
+def _seq(letter: Message) -> int:
+    return int(dict(_headers(letter))["seq"])
+
+
+def _headers(letter: Message) -> list[tuple[str, bytes]]:
+    return list(letter.headers() or [])  # type: ignore[arg-type]
+
+
+def _assert_untouched(letter: Message, sent: Mapping[str, Any]) -> None:
+    assert letter.key() == sent["key"]
+    assert letter.value() == sent["value"]
+    assert letter.timestamp()[1] == sent["timestamp"]
+    original = [(name, value.encode() if isinstance(value, str) else value) for name, value in sent["headers"]]
+    assert _headers(letter)[: len(original)] == original
+
+
+def _assert_explained(letter: Message, scene: Scene) -> None:
+    headers = {name: value.decode() for name, value in _headers(letter) if name.startswith("pool.")}
+    seq = _seq(letter)
+    malformed = seq % EVERY == 1
+    assert headers["pool.origin.topic"] == scene.input
+    assert headers["pool.origin.partition"] == str(seq % 4)
+    assert headers["pool.origin.offset"] == str(seq // 4)
+    assert headers["pool.group"] == scene.group
+    assert headers["pool.error.class"] == ("workers.errors.DecodeFailed" if malformed else "ValueError")
+    assert headers["pool.attempts"] == ("0" if malformed else "3")
+    if not malformed:
+        assert f"reading {seq} is told to fail" in headers["pool.error.message"]
+        assert "tests/apps/scripted.py" in headers["pool.error.traceback"]
+    assert headers["pool.failed_at"].endswith("+00:00")

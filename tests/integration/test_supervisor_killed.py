@@ -1,0 +1,32 @@
+"""A killed supervisor takes its workers along, a hung one too, and a survivor takes over."""
+
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+
+from tests.support.pool import PROTOCOLS, SESSION
+from tests.support.readings import NS, reading
+from tests.support.scene import SCRIPTED, Scene
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_killed_with_a_hung_worker(scene: Scene, tmp_path: Path, protocol: str) -> None:
+    env = {"APP_MARK": str(tmp_path / "mark")}
+    first = scene.pool(SCRIPTED, protocol=protocol, env=env).wait_running()
+    second = scene.pool(SCRIPTED, protocol=protocol, env=env).wait_running(2)
+    first.wait_running(2)
+    hung = min(first.workers())
+    scene.topics.send(scene.input, [reading(hung, do="hang once")])
+    first.wait_for((tmp_path / "mark").exists, 10, "a worker that hangs")
+
+    own = set(first.workers().values())
+    with scene.stream(rate=2000, first=hung + 1) as stream:
+        stream.wait_sent(1000)
+        killed = first.signal(SIGKILL)
+        first.assert_gone(within=2.0)
+        second.wait_running(4, within=SESSION + 15)
+        sent = stream.stop()
+    results = scene.wait_done()
+    assert results.missing(hung + 1 + sent) - set(range(hung)) == set()
+    assert all(seen.at / NS < killed + 2.0 for seen in results.seen if seen.pid in own)

@@ -1,0 +1,58 @@
+"""A worker without a sign of life is replaced; one that is merely slow is not."""
+
+from pathlib import Path
+from signal import SIGSTOP
+
+from tests.conftest import MakeScene
+from tests.support.readings import reading
+from tests.support.scene import SCRIPTED, Scene
+
+TIMEOUT = 3.0
+
+
+def test_a_stopped_worker(scene: Scene) -> None:
+    pool = scene.pool(env={"POOL_WORKER_TIMEOUT": str(TIMEOUT)}).wait_running()
+    generation = pool.status().generation
+    with scene.stream(rate=2000) as stream:
+        stream.wait_sent(2000)
+        pid, stopped = pool.signal_worker(1, SIGSTOP)
+        pool.wait_event("worker_died", worker_pid=pid, within=TIMEOUT + 5)
+        pool.wait_running()
+        sent = stream.stop()
+    results = scene.wait_done()
+    assert results.next_after(1, stopped, pid_not=pid) - stopped < TIMEOUT + 1.0
+    assert results.missing(sent) == set()
+    assert pool.status().generation == generation
+
+
+def test_a_hung_handler_shows_where(scene: Scene, tmp_path: Path) -> None:
+    env = {"POOL_WORKER_TIMEOUT": str(TIMEOUT), "APP_MARK": str(tmp_path / "mark")}
+    pool = scene.pool(SCRIPTED, env=env).wait_running()
+    scene.topics.send(scene.input, [reading(0), reading(4, do="hang once"), reading(8)])
+    died = pool.wait_event("worker_died", within=TIMEOUT + 5)
+    assert "_hang_once" in died["stacks"]
+    assert sorted(scene.wait_done().copies) == [0, 4, 8]
+
+
+def test_a_slow_batch_is_alive(make_scene: MakeScene) -> None:
+    """Many records of 50 ms are taken at once; together they take more than `worker_timeout`."""
+    scene = make_scene(partitions=1)
+    count = int(3 * TIMEOUT / 0.05)
+    scene.topics.send(scene.input, (reading(seq, do="sleep", seconds=0.05) for seq in range(count)))
+    pool = scene.pool(SCRIPTED, env={"POOL_WORKER_TIMEOUT": str(TIMEOUT)}).wait_running(1)
+    results = scene.wait_done()
+    assert results.missing(count) == set()
+    assert results.repeated == []
+    assert pool.events("worker_died") == []
+
+
+def test_a_handler_longer_than_the_poll_interval(scene: Scene) -> None:
+    """The group does not notice: the supervisor polls, whatever a handler does."""
+    env = {"POOL_WORKER_TIMEOUT": "20", "KAFKA_MAX_POLL_INTERVAL_MS": "6000", "POOL_DRAIN_TIMEOUT": "5"}
+    pool = scene.pool(SCRIPTED, env=env).wait_running()
+    generation = pool.status().generation
+    scene.topics.send(scene.input, [reading(0, do="sleep", seconds=10.0)])
+    results = scene.wait_done()
+    assert len(results.seen) == 1
+    assert pool.status().generation == generation
+    assert pool.events("worker_died") == []
