@@ -9,7 +9,8 @@ from typing import Any
 from tests.support.readings import Reading, Seen
 from workers import App, Output, Record, Reject, Retry
 
-app = App("scripted", retries=Retry(attempts=3, backoff=0.01, max_backoff=0.05))
+backoff = float(os.environ.get("APP_BACKOFF", "0.01"))
+app = App("scripted", retries=Retry(attempts=3, backoff=backoff, max_backoff=backoff))
 
 
 def _fail(reading: Reading) -> None:

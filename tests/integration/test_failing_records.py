@@ -7,6 +7,7 @@ from confluent_kafka import Message
 
 from tests.support.readings import encode, reading
 from tests.support.scene import SCRIPTED, Scene
+from workers.records import raw_headers
 
 COUNT = 10_000
 EVERY = 1000
@@ -42,11 +43,7 @@ def _message(seq: int) -> dict[str, Any]:
 
 
 def _seq(letter: Message) -> int:
-    return int(dict(_headers(letter))["seq"])
-
-
-def _headers(letter: Message) -> list[tuple[str, bytes]]:
-    return list(letter.headers() or [])  # type: ignore[arg-type]
+    return int(dict(raw_headers(letter))["seq"] or b"")
 
 
 def _assert_untouched(letter: Message, sent: Mapping[str, Any]) -> None:
@@ -54,11 +51,11 @@ def _assert_untouched(letter: Message, sent: Mapping[str, Any]) -> None:
     assert letter.value() == sent["value"]
     assert letter.timestamp()[1] == sent["timestamp"]
     original = [(name, value.encode() if isinstance(value, str) else value) for name, value in sent["headers"]]
-    assert _headers(letter)[: len(original)] == original
+    assert raw_headers(letter)[: len(original)] == original
 
 
 def _assert_explained(letter: Message, scene: Scene) -> None:
-    headers = {name: value.decode() for name, value in _headers(letter) if name.startswith("pool.")}
+    headers = {name: (value or b"").decode() for name, value in raw_headers(letter) if name.startswith("pool.")}
     seq = _seq(letter)
     malformed = seq % EVERY == 1
     assert headers["pool.origin.topic"] == scene.input

@@ -32,6 +32,7 @@ SETTINGS: Mapping[str, str] = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "log.segment.bytes": "104857600",
+    "log.retention.ms": "-1",
     # Groups that a test need not wait for.
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",

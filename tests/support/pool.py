@@ -8,11 +8,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from signal import SIGKILL, SIGTERM, Signals
+from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from typing import Any
 
 from supervisor.status import PartitionStatus, PoolStatus
-from tests.support.process import descendants, free_port, running, spawn, wait_gone
+from tests.support.process import children, descendants, free_port, running, spawn, wait_gone
 from tests.support.wait import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ class Pool:
         directory: where its log is kept.
         protocol: "classic" or "consumer".
         env: environment variables besides.
-        prepare: called in the child before the program.
+        through: a command that runs the rest of its command line.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class Pool:
         *,
         protocol: str = "classic",
         env: Mapping[str, str] | None = None,
-        prepare: Callable[[], None] | None = None,
+        through: Sequence[str] = (),
     ) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self.log_file = directory / f"pool-{self.address.rpartition(':')[2]}.log"
         self._known: set[int] = set()
         with self.log_file.open("ab") as log:
             self.process = spawn(
-                [sys.executable, "-m", "supervisor", "run", app],
+                [*through, sys.executable, "-m", "supervisor", "run", app],
                 env={
                     **environment(),
                     "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
@@ -71,7 +71,6 @@ class Pool:
                 stdout=log,
                 stderr=log,
                 new_session=True,
-                prepare=prepare,
             )
         self.pid = self.process.pid
 
@@ -156,6 +155,10 @@ class Pool:
         self.wait_for(all_running, within, f"{partitions} partitions running")
         return self
 
+    def wait_ready(self, *, within: float = 30.0) -> None:
+        """Wait until `/readyz` says so."""
+        self.wait_for(lambda: self.get("/readyz")[0] == 200, within, "readiness")
+
     def wait_event(self, name: str, *, count: int = 1, within: float = 20.0, **facts: object) -> Mapping[str, Any]:
         """Wait until an event was logged `count` times; the last of these."""
         self.wait_for(lambda: len(self.events(name, **facts)) >= count, within, f"{count} times event {name} {facts}")
@@ -191,12 +194,16 @@ class Pool:
     def fork_server(self) -> int:
         """The fork server's process id: the one child of the supervisor that has the workers for children."""
         workers = set(self.workers().values())
-        return next(pid for pid in descendants(self.pid) - workers if workers & descendants(pid))
+        return next(pid for pid in children(self.pid) if workers <= children(pid))
 
     def terminate(self, *, within: float = 30.0) -> int:
         """SIGTERM; the exit code."""
         self.signal(SIGTERM)
         return self.wait_exit(within)
+
+    def resume_worker(self, pid: int) -> None:
+        """Let a stopped worker go on."""
+        os.kill(pid, SIGCONT)
 
     def assert_gone(self, *, within: float = 2.0) -> None:
         """Assert that none of its processes is left `within` seconds."""

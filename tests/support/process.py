@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from random import randrange
@@ -24,7 +24,6 @@ def spawn(
     stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
     new_session: bool = False,
-    prepare: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process that the kernel kills when this one dies.
 
@@ -34,7 +33,6 @@ def spawn(
         stdout: where its output goes, as `subprocess` takes it.
         stderr: likewise.
         new_session: whether it leads a session and a process group of its own.
-        prepare: called in the child before the program.
     """
     parent = os.getpid()
 
@@ -43,8 +41,6 @@ def spawn(
         if os.getppid() != parent:
             os._exit(1)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        if prepare is not None:
-            prepare()
 
     return subprocess.Popen(
         [str(word) for word in command],
@@ -83,17 +79,19 @@ def free_port() -> int:
         return port
 
 
+def children(pid: int) -> set[int]:
+    """The ids of the processes that `pid` has started, zombies not counted."""
+    everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {process for process in everyone if _parent(process) == pid}
+
+
 def descendants(pid: int) -> set[int]:
     """The ids of all processes below `pid`, zombies not counted."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (parent := _parent(int(entry.name))) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
     found: set[int] = set()
     todo = [pid]
     while todo:
-        below = children.get(todo.pop(), [])
-        found.update(below)
+        below = children(todo.pop())
+        found |= below
         todo += below
     return found
 

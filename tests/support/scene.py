@@ -1,7 +1,7 @@
 """What a scenario plays on: an input topic, an output topic, a consumer group, and the pools that serve it."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.support.pool import Pool
@@ -43,7 +43,7 @@ class Scene:
         *,
         protocol: str = "classic",
         env: Mapping[str, str] | None = None,
-        prepare: Callable[[], None] | None = None,
+        through: Sequence[str] = (),
     ) -> Pool:
         """Start a supervisor of the group; see `Pool`."""
         own = {"APP_INPUT": self.input, "APP_OUTPUT": self.output, "POOL_GROUP": self.group}
@@ -53,7 +53,7 @@ class Scene:
             self.directory,
             protocol=protocol,
             env={**own, **(env or {})},
-            prepare=prepare,
+            through=through,
         )
         self.pools.append(made)
         return made

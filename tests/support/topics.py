@@ -34,6 +34,7 @@ class Topics:
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._askers: dict[str, Consumer] = {}
 
     def create(self, kind: str, partitions: int = 4, config: Mapping[str, str] | None = None) -> str:
         """Create a topic under a name of its own that begins with `kind`; the name."""
@@ -42,8 +43,9 @@ class Topics:
         return name
 
     def create_named(self, name: str, partitions: int = 4, config: Mapping[str, str] | None = None) -> None:
-        """Create topic `name`, and wait until the broker tells of it."""
-        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=dict(config or {}))
+        """Create topic `name`, and wait until the broker tells of it. It keeps records however old they are."""
+        settings = {"retention.ms": "-1", **(config or {})}
+        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
         self._admin.create_topics([new])[name].result(TIMEOUT)
         self.wait_partitions(name, partitions)
 
@@ -80,9 +82,13 @@ class Topics:
 
     def committed(self, group: str, name: str) -> Mapping[int, int]:
         """What a group has committed of a topic, by partition."""
-        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(name, p) for p in self.partitions(name)])
-        answer = self._admin.list_consumer_group_offsets([wanted])[group].result(TIMEOUT)
-        return {found.partition: found.offset for found in answer.topic_partitions if found.offset >= 0}
+        # Not by the admin client: in librdkafka 2.16 it crashes the process while the group's coordinator loads.
+        asker = self._askers.get(group) or Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 3}
+        )
+        self._askers[group] = asker
+        found = asker.committed([TopicPartition(name, number) for number in self.partitions(name)], TIMEOUT)
+        return {partition.partition: partition.offset for partition in found if partition.offset >= 0}
 
     def commit(self, group: str, name: str, offsets: Mapping[int, int]) -> None:
         """Set what a group without members has committed."""

@@ -1,0 +1,48 @@
+"""Topics that come late, and topics that grow."""
+
+import pytest
+
+from tests.conftest import MakeScene
+from tests.support.pool import PROTOCOLS
+from tests.support.readings import reading
+from workers.errors import ExitCode
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_new_partitions_get_workers(make_scene: MakeScene, protocol: str) -> None:
+    scene = make_scene(partitions=2)
+    env = {"KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": "1000"}
+    pool = scene.pool(protocol=protocol, env=env).wait_running(2)
+    kept = set(pool.workers().values())
+    scene.topics.grow(scene.input, 4)
+    pool.wait_running(4)
+    assert kept <= set(pool.workers().values())
+    scene.topics.send(scene.input, map(reading, range(100)))
+    results = scene.wait_done()
+    assert results.missing(100) == set()
+    assert {seen.partition for seen in results.seen} == set(range(4))
+
+
+def test_a_topic_that_is_not_there_is_waited_for(make_scene: MakeScene) -> None:
+    scene = make_scene(create=False)
+    pool = scene.pool()
+    waiting = pool.wait_event("waiting_for_topics")
+    assert waiting["topics"] == [scene.input]
+    assert pool.get("/livez")[0] == 200
+    scene.topics.create_named(scene.input, 3)
+    pool.wait_running(3)
+
+
+def test_a_topic_is_created_where_asked(make_scene: MakeScene) -> None:
+    scene = make_scene(create=False)
+    scene.pool(env={"POOL_CREATE": "3"}).wait_running(3)
+    assert scene.topics.partitions(scene.input) == [0, 1, 2]
+
+
+def test_dead_letter_topics_are_made_with_room(make_scene: MakeScene) -> None:
+    scene = make_scene(create=False)
+    scene.topics.create_named(scene.input, 3, {"max.message.bytes": "2000000"})
+    pool = scene.pool().wait_running(3)
+    assert scene.topics.partitions(scene.dead) == [0, 1, 2]
+    assert scene.topics.config(scene.dead)["max.message.bytes"] == str(2_000_000 + 64 * 1024)
+    assert pool.terminate() == ExitCode.OK
