@@ -14,7 +14,7 @@ import socket
 import sys
 import threading
 import traceback
-from typing import NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from workers import metrics, worker
 from workers.app import App
@@ -25,6 +25,19 @@ from workers.loading import declaration, load_app
 from workers.log import configure
 from workers.protocol import Channel, Drain, Exited, Fork, Forked, ForkFailed, Loaded, Refused, Setup, ToForkServer
 from workers.slot import SlotTable
+
+MOST_TEXT: Final = 30_000
+"""Characters of an error that travel to the supervisor: less than a packet, however they are encoded."""
+
+
+class Ancestor(NamedTuple):
+    """What every worker gets from this process."""
+
+    app: App
+    setup: Setup
+    table: SlotTable
+    channel: Channel[ToForkServer]
+    """This process's own, which a worker must not keep."""
 
 
 def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
@@ -43,7 +56,10 @@ def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
     # What is here now is shared by all workers; the collector must not touch, and so copy, its pages.
     gc.collect()
     gc.freeze()
-    _serve(app, setup, table, channel)
+    # What the import printed, and was not yet written, each worker would write once more.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _serve(Ancestor(app, setup, table, channel))
 
 
 def _load(setup: Setup, channel: Channel[ToForkServer]) -> App | None:
@@ -54,7 +70,7 @@ def _load(setup: Setup, channel: Channel[ToForkServer]) -> App | None:
         app = load_app(setup.app, group=settings.group)
         declared = declaration(app)
     except AppInvalid as error:
-        channel.send(Refused(str(error)))
+        channel.send(Refused(str(error)[-MOST_TEXT:]))
         return None
     configure(settings.log_format, settings.log_level, group=app.group)
     channel.send(Loaded(declared, _warnings()))
@@ -65,13 +81,15 @@ def _warnings() -> tuple[str, ...]:
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if not others:
         return ()
-    return (
+    warning = (
         f"importing the app started threads ({', '.join(others)}): they do not exist in its workers, and what they"
-        " hold at a fork stays locked there; start them in an @app.on_start function",
+        " hold at a fork stays locked there; start them in an @app.on_start function"
     )
+    return (warning,)
 
 
-def _serve(app: App, setup: Setup, table: SlotTable, channel: Channel[ToForkServer]) -> None:
+def _serve(ancestor: Ancestor) -> None:
+    channel = ancestor.channel
     wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_writer, warn_on_full_buffer=False)
@@ -84,7 +102,7 @@ def _serve(app: App, setup: Setup, table: SlotTable, channel: Channel[ToForkServ
                 job, fds = channel.receive_with_fds(2)
                 if not isinstance(job, Fork):
                     return
-                _fork(app, setup, table, channel, job, fds)
+                _fork(ancestor, job, fds)
             else:
                 os.read(wake_reader, 4096)
         _reap(channel)
@@ -101,38 +119,37 @@ def _reap(channel: Channel[ToForkServer]) -> None:
         channel.send(Exited(pid, status))
 
 
-def _fork(
-    app: App, setup: Setup, table: SlotTable, channel: Channel[ToForkServer], job: Fork, fds: list[int]
-) -> None:
+def _fork(ancestor: Ancestor, job: Fork, fds: list[int]) -> None:
     parent = os.getpid()
     try:
         pid = os.fork()
     except OSError as error:
-        channel.send(ForkFailed(job.worker, str(error)))
+        ancestor.channel.send(ForkFailed(job.worker, str(error)))
     else:
         if pid == 0:
-            _become_worker(app, setup, table, channel, job, fds, parent)
-        channel.send(Forked(job.worker, pid))
+            _become_worker(ancestor, job, fds, parent)
+        ancestor.channel.send(Forked(job.worker, pid))
     for fd in fds:
         os.close(fd)
 
 
-def _become_worker(
-    app: App, setup: Setup, table: SlotTable, server: Channel[ToForkServer], job: Fork, fds: list[int], parent: int
-) -> NoReturn:
+def _become_worker(ancestor: Ancestor, job: Fork, fds: list[int], parent: int) -> NoReturn:
     """In the child: nothing may return to the fork server's own loop."""
     code = WorkerExit.CRASHED
     try:
         tie_to_parent(parent)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        server.close()
+        ancestor.channel.close()
+        for fd in fds:
+            os.set_inheritable(fd, False)  # a program that the app starts must not hold them
         channel_fd, crash_fd = fds
         channel: Channel[Drain] = Channel(socket.socket(fileno=channel_fd), Drain)
-        code = worker.live(app, setup, job, table[job.slot], channel, crash_fd)
+        words = ancestor.table[job.slot]
+        code = worker.live(ancestor.app, ancestor.setup, job, words=words, channel=channel, crash_fd=crash_fd)
         sys.stdout.flush()
         sys.stderr.flush()
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - nothing may get past here
         traceback.print_exc()
     finally:
         os._exit(code)

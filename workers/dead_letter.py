@@ -13,6 +13,8 @@ from workers.records import Headers, raw_headers
 PREFIX: Final = "pool."
 MESSAGE_BYTES: Final = 2 * 1024
 TRACEBACK_BYTES: Final = 8 * 1024
+ENVELOPE_BYTES: Final = 64 * 1024
+"""More than the pool's headers ever add to a record."""
 _CUT: Final = "…"
 
 
@@ -38,6 +40,11 @@ class DeadLetter(msgspec.Struct, frozen=True):
             _header("value.size", str(len(value))),
         ]
         return msgspec.structs.replace(self, value=None, headers=[*self.headers, *told])
+
+    def without_timestamp(self) -> "DeadLetter":
+        """The letter with the record's time in a header, for a topic that does not take messages of that time."""
+        told = _header("timestamp.omitted", str(self.timestamp))
+        return msgspec.structs.replace(self, timestamp=0, headers=[*self.headers, told])
 
 
 def envelope(

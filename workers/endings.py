@@ -24,6 +24,8 @@ class WorkerExit(IntEnum):
     """An error that nothing above names."""
     ORPHANED = 66
     """The supervisor is gone."""
+    LEASE_LOST = 67
+    """Results were unsent when the lease ended: they may be the next owner's to send."""
 
 
 class WorkerMustEnd(PoolError):
@@ -42,6 +44,12 @@ class OffsetOutOfRange(WorkerMustEnd):
     """The log no longer holds the offset to read: the supervisor decides where to go on."""
 
     exit = WorkerExit.OUT_OF_RANGE
+
+
+class LeaseLost(WorkerMustEnd):
+    """Results may no longer be sent, and the Kafka client would send them as soon as it can."""
+
+    exit = WorkerExit.LEASE_LOST
 
 
 class RecordFatal(WorkerMustEnd):

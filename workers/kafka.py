@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from workers.dead_letter import ENVELOPE_BYTES
 from workers.log import kafka_logger
 
 Properties = Mapping[str, str | int | float | bool]
@@ -62,9 +63,11 @@ def worker_producer(user: Properties, max_message_bytes: int, on_stats: Callable
     """Settings of a worker's idempotent producer.
 
     Args:
-        max_message_bytes: the largest message it must be able to send: a dead letter of the largest input record.
+        user: the user's librdkafka properties.
+        max_message_bytes: the largest record that the input topic takes, which must fit as a dead letter, too.
+        on_stats: takes the client's statistics.
     """
-    room = max(max_message_bytes, int(user.get("message.max.bytes", 0)))
+    room = max(max_message_bytes + ENVELOPE_BYTES, int(user.get("message.max.bytes", 0)))
     return _client("producer", _PRODUCER, user, {**_PRODUCER_FORCED, "message.max.bytes": room, "stats_cb": on_stats})
 
 

@@ -8,11 +8,12 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Mess
 
 from workers.agent import Agent
 from workers.codec import Codec, decoder, takes_null
+from workers.dead_letter_topic import SentLetter
 from workers.records import Headers, TopicPartition
 from workers.sink import Parcel, Refusal
 from workers.slot import SLOT_BYTES
 from workers.source import Batch
-from workers.task import Buried, PartitionTask
+from workers.task import PartitionTask
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm  # as in workers.app
@@ -121,7 +122,7 @@ class MemorySink:
             timestamp=parcel.timestamp or None,
             codec=self._codec,
         )
-        (self._dead_letters if isinstance(origin, Buried) else self._results).append(written)
+        (self._dead_letters if isinstance(origin, SentLetter) else self._results).append(written)
         return True
 
     def pending(self) -> int:
@@ -138,6 +139,9 @@ class Unhurried:
 
     def leased(self) -> bool:
         return True
+
+    def overdue(self) -> bool:
+        return False
 
     def guard(self, turn: list[Any]) -> None:
         pass

@@ -47,6 +47,7 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     start: int
     slot: int
     max_message_bytes: int
+    """The largest record that the topic takes."""
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):

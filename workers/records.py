@@ -116,3 +116,10 @@ class Output(msgspec.Struct, frozen=True):
 def raw_headers(message: Message) -> Headers:
     """The headers of a consumed message: a list of its own, empty where there are none."""
     return list(message.headers() or ())  # type: ignore[arg-type]
+
+
+def offset_of(message: Message) -> int:
+    """The offset of a consumed message."""
+    offset = message.offset()
+    assert offset is not None, "only produced messages have no offset"
+    return offset

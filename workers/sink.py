@@ -1,17 +1,19 @@
 """Idempotent producing: what is sent is acknowledged by all replicas, or known to have failed."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any, Final, NamedTuple, Protocol
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from workers.endings import SinkFailed
 from workers.errors import ResultRefused
+from workers.log import log
 
 Headers = Sequence[tuple[str, str | bytes | None]]
-
-ROOM_WAIT: Final = 0.05
 
 _RECORD_ERRORS: Final = frozenset(
     {
@@ -24,12 +26,28 @@ _RECORD_ERRORS: Final = frozenset(
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_TOPIC,
         KafkaError._UNKNOWN_PARTITION,
+        KafkaError._INVALID_ARG,  # the client's word for a topic's name that is far too long
     }
 )
 """Refusals that the next record need not meet: its record's failure. All others are the worker's."""
 
+_BATCH_ERRORS: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_TIMESTAMP,
+    }
+)
+"""Refusals of a whole batch, of which one message may be the cause, or even only their number."""
 
-class Parcel(NamedTuple):
+
+class TimestampRefused(ResultRefused):
+    """The topic does not take a message of that time."""
+
+
+class Parcel(msgspec.Struct, frozen=True, gc=False):
     """One message to be written."""
 
     topic: str
@@ -37,6 +55,7 @@ class Parcel(NamedTuple):
     key: bytes | None
     headers: Headers | None = None
     partition: int = -1
+    """-1: the key decides."""
     timestamp: int = 0
     """Milliseconds since the epoch; 0: now."""
 
@@ -55,7 +74,11 @@ class Sink(Protocol):
     """Refused messages, in the order in which they became known; the task takes them out."""
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
-        """Accept a message for sending, on behalf of `origin`; False where the queue is full: `wait` and try again.
+        """Accept a message for sending; False where there is no room: `wait` and try again.
+
+        Args:
+            parcel: the message.
+            origin: on whose behalf; comes back with a refusal.
 
         Raises:
             ResultRefused: this message can never be written.
@@ -78,44 +101,86 @@ class Sink(Protocol):
 
 
 class KafkaSink:
-    """Results and dead letters by one idempotent producer, errors told per message at no cost for the others."""
+    """Results and dead letters by one idempotent producer, errors told per message at no cost for the others.
+
+    Brokers refuse a whole batch where one message in it is at fault, or where it is only too large as a whole. Each of
+    its messages is sent once more, alone, before it counts as refused; it then stands behind what was sent meanwhile.
+    """
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._failure: SinkFailed | None = None
+        self._suspects: deque[tuple[Parcel, Any]] = deque()
+        self._trying = False
+        """Whether messages of refused batches are sent alone, with which no other may share a batch."""
         self.refusals: list[Refusal] = []
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
-        topic, value, key, headers, partition, timestamp = parcel
-        try:
-            self._producer.produce(
-                topic,
-                value,
-                key,
-                partition=partition,
-                on_delivery=partial(self._failed, origin),
-                timestamp=timestamp,
-                headers=list(headers) if headers else None,
-            )
-        except BufferError:
-            return False
-        except KafkaException as error:
-            raise _named(error.args[0], topic) from error
-        return True
+        return not self._trying and self._produce(parcel, partial(self._failed, parcel, origin))
 
     def pending(self) -> int:
         self._producer.poll(0)
         return self._settled(len(self._producer))
 
     def wait(self, seconds: float) -> int:
-        return self._settled(self._producer.flush(seconds))
+        deadline = monotonic() + seconds
+        pending = self._producer.flush(seconds)
+        while not pending and self._suspects and (left := deadline - monotonic()) > 0:
+            self._send_alone(*self._suspects.popleft())
+            pending = self._producer.flush(left)
+        return self._settled(pending)
+
+    def _send_alone(self, parcel: Parcel, origin: Any) -> None:
+        try:
+            if not self._produce(parcel, partial(self._refused, origin)):
+                self._suspects.appendleft((parcel, origin))
+        except ResultRefused as refused:
+            self.refusals.append(Refusal(origin, refused))
+
+    def _produce(self, parcel: Parcel, on_failure: Callable[[Any, Message], None]) -> bool:
+        try:
+            self._producer.produce(
+                parcel.topic,
+                parcel.value,
+                parcel.key,
+                partition=parcel.partition,
+                on_delivery=on_failure,
+                timestamp=parcel.timestamp,
+                headers=list(parcel.headers) if parcel.headers else None,
+            )
+        except BufferError as error:
+            if len(self._producer):
+                return False
+            raise ResultRefused(
+                f"cannot be written to {parcel.topic}: larger than the producer's queue (queue.buffering.max.kbytes)"
+            ) from error
+        except KafkaException as error:
+            raise _named(error.args[0], parcel.topic) from error
+        return True
 
     def _settled(self, pending: int) -> int:
         if self._failure is not None:
             raise self._failure
+        pending += len(self._suspects)
+        self._trying = self._trying and pending > 0
         return pending
 
-    def _failed(self, origin: Any, error: KafkaError, message: Message) -> None:
+    def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
+        if error.code() not in _BATCH_ERRORS:
+            self._refused(origin, error, message)
+            return
+        if not self._trying:
+            self._trying = True
+            log.warning(
+                "batch_refused",
+                to=parcel.topic,
+                message=error.str(),
+                consequence="each of its messages is sent once more, alone",
+                cure="where this comes often, set the producer's batch.size below the topic's max.message.bytes",
+            )
+        self._suspects.append((parcel, origin))
+
+    def _refused(self, origin: Any, error: KafkaError, message: Message) -> None:
         failure = _named(error, message.topic() or "")
         if isinstance(failure, ResultRefused):
             self.refusals.append(Refusal(origin, failure))
@@ -124,6 +189,8 @@ class KafkaSink:
 
 
 def _named(error: KafkaError, topic: str) -> ResultRefused | SinkFailed:
+    if error.code() == KafkaError.INVALID_TIMESTAMP:
+        return TimestampRefused(f"cannot be written to {topic}: {error.str()}")
     if error.code() in _RECORD_ERRORS:
         return ResultRefused(f"cannot be written to {topic}: {error.str()}")
     return SinkFailed(f"cannot write to {topic}: {error.str()}")

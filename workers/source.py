@@ -7,7 +7,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from workers.endings import OffsetOutOfRange, SourceFailed
 
-IDLE_WAIT: Final = 0.1
+IDLE_WAIT: Final = 0.05
 """Seconds that a poll waits for a first record; a drain of an idle worker waits no longer."""
 
 _WAITED_OUT: Final = frozenset(
@@ -20,10 +20,23 @@ _WAITED_OUT: Final = frozenset(
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.REPLICA_NOT_AVAILABLE,
         KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
         KafkaError.REQUEST_TIMED_OUT,
         KafkaError.KAFKA_STORAGE_ERROR,
         KafkaError.BROKER_NOT_AVAILABLE,
         KafkaError.NETWORK_EXCEPTION,
+    }
+)
+
+"""Errors of a moment: the client goes on by itself."""
+
+_OUT_OF_RANGE: Final = frozenset(
+    {
+        KafkaError._AUTO_OFFSET_RESET,
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        # A new leader has less than was read: what the log holds at this offset is another record.
+        KafkaError._LOG_TRUNCATION,
     }
 )
 
@@ -91,7 +104,7 @@ def _without_events(messages: Sequence[Message]) -> Batch:
             records.append(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             end = message.offset()
-        elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+        elif error.code() in _OUT_OF_RANGE:
             raise OffsetOutOfRange(error.str())
         elif error.code() not in _WAITED_OUT:
             raise SourceFailed(f"cannot read the partition: {error.str()}") from KafkaException(error)

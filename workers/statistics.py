@@ -2,6 +2,7 @@
 
 import msgspec
 
+from workers.log import log
 from workers.slot import FETCH_QUEUE, FETCH_QUEUE_BYTES, PRODUCE_QUEUE, RTT_US, RX_BYTES, TX_BYTES, TX_RETRIES
 
 
@@ -35,6 +36,15 @@ class _Statistics(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Statistics).decode
 
 
+def _read(report: str) -> _Statistics:
+    try:
+        return _decode(report)
+    except msgspec.DecodeError as error:
+        # Raised in a callback it would end whatever call of the client it came with, and the worker.
+        log.debug("statistics_unread", error=str(error))
+        return _Statistics()
+
+
 class ClientStatistics:
     """What both clients of a worker report, each at its `statistics.interval.ms`."""
 
@@ -42,16 +52,16 @@ class ClientStatistics:
         self._words = words
 
     def consumer(self, report: str) -> None:
-        """librdkafka's `stats_cb` of the consumer."""
-        stats = _decode(report)
+        """The consumer's `stats_cb`. Never raises."""
+        stats = _read(report)
         queues = [partition for topic in stats.topics.values() for partition in topic.partitions.values()]
         self._words[RX_BYTES] = stats.rx_bytes
         self._words[FETCH_QUEUE] = sum(queue.fetchq_cnt for queue in queues)
         self._words[FETCH_QUEUE_BYTES] = sum(queue.fetchq_size for queue in queues)
 
     def producer(self, report: str) -> None:
-        """librdkafka's `stats_cb` of the producer."""
-        stats = _decode(report)
+        """The producer's `stats_cb`. Never raises."""
+        stats = _read(report)
         seen = [broker.rtt.avg for broker in stats.brokers.values() if broker.rtt.cnt]
         self._words[TX_BYTES] = stats.tx_bytes
         self._words[PRODUCE_QUEUE] = stats.msg_cnt

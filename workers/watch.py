@@ -6,18 +6,22 @@ that list when there is cause, and so the loop's iterator ends at the next recor
 
 import os
 import select
-import sys
 import threading
+import traceback
 from time import monotonic_ns
 from typing import Any, Final
 
 from workers.endings import WorkerExit
+from workers.log import log
 from workers.protocol import Channel, Drain
 from workers.slot import BEAT, LEASE
 
 TICK: Final = 0.1
 SLICE_NS: Final = 20_000_000
 """How long a turn may take before the next tick ends it, so that results are flushed and offsets told in time."""
+
+OVERDUE_NS: Final = 1_000_000_000
+"""How long after the lease's end results may still be on their way."""
 
 
 class Watch:
@@ -46,6 +50,10 @@ class Watch:
         """Whether the worker may handle and produce now."""
         return self._words[LEASE] > monotonic_ns()
 
+    def overdue(self) -> bool:
+        """Whether the lease ended so long ago that no result may be sent any more."""
+        return self._words[LEASE] + OVERDUE_NS < monotonic_ns()
+
     def guard(self, turn: list[Any]) -> None:
         """Empty `turn`, the records still to be handled in this turn, when there is cause to stop."""
         self._turn_began = monotonic_ns()
@@ -63,16 +71,25 @@ class Watch:
         return self._stop.is_set()
 
     def _listen(self) -> None:
+        try:
+            self._listen_until_the_end()
+        except BaseException:  # noqa: BLE001 - a worker that hears nothing could neither be drained nor stopped
+            traceback.print_exc()
+            os._exit(WorkerExit.CRASHED)
+
+    def _listen_until_the_end(self) -> None:
+        # Not select(): a worker's app may have more files open than that can name.
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
         while True:
-            readable, _, _ = select.select([self._channel], [], [], TICK)
-            if readable:
+            if poll.poll(TICK * 1000):
                 self._obey()
             elif self._turn and (monotonic_ns() - self._turn_began > SLICE_NS or not self.leased()):
                 self._turn.clear()
 
     def _obey(self) -> None:
         if self._channel.receive() is None:
-            print("the supervisor is gone; this worker ends", file=sys.stderr, flush=True)
+            log.warning("worker_orphaned", consequence="the supervisor is gone; this worker ends")
             os._exit(WorkerExit.ORPHANED)
         self._stop.set()
         self._turn.clear()

@@ -23,7 +23,7 @@ MOST_TEXT: Final = 16_000
 """Characters of an error that travel to the supervisor."""
 
 
-def live(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel[Drain], crash_fd: int) -> WorkerExit:
+def live(app: App, setup: Setup, job: Fork, *, words: memoryview, channel: Channel[Drain], crash_fd: int) -> WorkerExit:
     """Run one partition's worker, and tell the supervisor how it ended; the caller exits with what this returns.
 
     Args:
@@ -42,7 +42,7 @@ def live(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel[
         _work(app, setup, job, words, channel)
     except WorkerMustEnd as end:
         reason, text = end.exit, str(end)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - whatever it is, the supervisor is told
         reason, text = WorkerExit.CRASHED, traceback.format_exc()
     channel.send(Ended(reason, text[-MOST_TEXT:]))
     return reason
@@ -62,7 +62,7 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
     try:
         app.start()
         task = _connect(app, setup, job, words, watch)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CannotStart(traceback.format_exc()) from error
     channel.send(Ready())
     watch.start()
@@ -91,6 +91,6 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
 def _stop(app: App) -> None:
     try:
         app.stop()
-    except Exception:
+    except Exception:  # noqa: BLE001
         # All is flushed by now: a failing hook must not make a drained worker look undrained.
         log.exception("on_stop_failed")

@@ -1,0 +1,23 @@
+"""What may stop a partition's task between two records."""
+
+from typing import Any, Protocol
+
+
+class Control(Protocol):
+    """The supervisor's word, as the task hears it: a drain, and the lease."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether the worker is to end; once true it stays so."""
+
+    def leased(self) -> bool:
+        """Whether the worker may handle and produce now."""
+
+    def overdue(self) -> bool:
+        """Whether the lease ended so long ago that the partition may be another's by now."""
+
+    def guard(self, turn: list[Any]) -> None:
+        """From now on, empty `turn`, the records still to be handled, when there is cause to stop."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, giving signs of life; True where a drain came before the time was up."""

@@ -1,0 +1,76 @@
+"""What may be committed, and when."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic_ns
+
+from workers.outbox import Outbox
+from workers.sink import Refusal
+from workers.slot import COMMITTABLE, FLUSH_NS, FLUSHES, POSITION
+
+Settle = Callable[[Sequence[Refusal]], None]
+"""Brings the records of refused results to their end, which may send dead letters."""
+
+
+class Offsets:
+    """Stores a position as committable once every result and dead letter of the records below it is acknowledged.
+
+    Args:
+        outbox: what was sent.
+        words: the worker's slot.
+        flush_interval: seconds of results that may await acknowledgement, and so be repeated after a crash.
+    """
+
+    def __init__(self, outbox: Outbox, words: memoryview, flush_interval: float) -> None:
+        self._outbox = outbox
+        self._words = words
+        self._flush_interval_ns = int(flush_interval * 1e9)
+        self._flushed_at = monotonic_ns()
+        self._withheld = False
+
+    def report(self, settle: Settle, *, idle: bool) -> None:
+        """Store what is committable, when it can be known at no cost or it is time to make sure.
+
+        Args:
+            settle: for what was refused.
+            idle: whether there is nothing better to do than to wait for acknowledgements.
+
+        Raises:
+            as `flush`.
+        """
+        if self._withheld or self._words[COMMITTABLE] == self._words[POSITION]:
+            return
+        if self._outbox.settled():
+            self._store()
+        elif idle or monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
+            self.flush(settle)
+
+    def flush(self, settle: Settle) -> None:
+        """Wait until all results and dead letters are acknowledged, however long the brokers take.
+
+        Raises:
+            WorkerMustEnd: that cannot be any more.
+        """
+        began = monotonic_ns()
+        while True:
+            pending = self._outbox.wait()
+            refusals = self._outbox.take_refusals()
+            if refusals:
+                settle(refusals)
+            elif not pending:
+                break
+        self._store()
+        self._words[FLUSHES] += 1
+        self._words[FLUSH_NS] += self._flushed_at - began
+
+    @contextmanager
+    def withheld(self) -> Iterator[None]:
+        """While a record below the position is handled again, nothing is committable."""
+        self._withheld = True
+        yield
+        # Where an error ends this, it ends the worker.
+        self._withheld = False
+
+    def _store(self) -> None:
+        self._words[COMMITTABLE] = self._words[POSITION]
+        self._flushed_at = monotonic_ns()

@@ -1,0 +1,147 @@
+"""Results on their way from a handler to the sink, no faster than the lease and the sink's room allow."""
+
+from collections.abc import Iterable
+from time import monotonic_ns
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import Message
+
+from workers.agent import Agent
+from workers.control import Control
+from workers.endings import LeaseLost
+from workers.errors import ResultRefused
+from workers.outputs import is_one_value
+from workers.records import UNSET, Output
+from workers.sink import Parcel, Refusal, Sink
+from workers.slot import BEAT, RESULTS
+
+PAUSE: Final = 0.05
+"""Seconds between two looks at what is waited for: the lease, room in the queue, acknowledgements."""
+
+
+class Attempted(NamedTuple):
+    """On whose behalf a result is sent that was not the first attempt's."""
+
+    message: Message
+    attempts: int
+
+
+class Outbox:
+    """Encodes results and hands them to the sink.
+
+    Args:
+        agent: whose results they are.
+        sink: where they go.
+        words: the worker's slot.
+        control: what may stop the task.
+    """
+
+    def __init__(self, agent: Agent, sink: Sink, words: memoryview, control: Control) -> None:
+        self._agent = agent
+        self._encode = agent.encode
+        self._topic = agent.output
+        self._sink = sink
+        self._words = words
+        self._control = control
+        self.sent = 0
+        """Results that the sink has accepted."""
+
+    def send_result(self, result: Any, message: Message) -> None:
+        """Send what a handler returned for a record, with the record's key.
+
+        Raises:
+            WorkerMustEnd: nothing can be sent any more.
+            Exception: this result cannot be sent.
+        """
+        if self._topic is not None and is_one_value(result):
+            # What most results are: the same as below, without its Output and lists.
+            self.accept(Parcel(self._topic, self._encode(result), message.key()), message)
+            self.sent += 1
+        else:
+            self.send(self._agent.outputs(result), message.key(), message)
+
+    def send(self, outputs: Iterable[Output], key: bytes | None, origin: Any) -> None:
+        """Encode all outputs, then hand them to the sink: a failure to encode leaves nothing half sent.
+
+        Args:
+            outputs: what a handler's result stands for.
+            key: for outputs that name none.
+            origin: comes back where the brokers refuse one of them: a Message, Attempted, or a batch as a list.
+
+        Raises:
+            as `send_result`.
+        """
+        parcels = [self._parcel(output, key) for output in outputs]
+        for parcel in parcels:
+            self.accept(parcel, origin)
+        self.sent += len(parcels)
+
+    def accept(self, parcel: Parcel, origin: Any) -> None:
+        """Have the sink accept one message, waiting for the lease and for room.
+
+        Raises:
+            LeaseLost: it may no longer be sent.
+            SinkFailed: nothing can be sent any more.
+            ResultRefused: this message can never be written.
+        """
+        while True:
+            if not self._control.leased() and not self.may_go_on():
+                raise LeaseLost("drained while a result waited for the lease; its record will be read again")
+            if self._sink.send(parcel, origin):
+                return
+            self.wait()
+
+    def may_go_on(self, delay: float = 0.0) -> bool:
+        """Wait `delay` seconds, then for the lease; False where a drain comes, or has come.
+
+        Raises:
+            LeaseLost: results are unsent that may no longer be.
+        """
+        control = self._control
+        drained = control.wait(delay) if delay else control.draining
+        while not drained and not control.leased():
+            self._end_if_overdue(self._sink.pending())
+            drained = control.wait(PAUSE)
+        return not drained
+
+    def settled(self) -> bool:
+        """Whether all that was sent is acknowledged, as far as can be told without waiting.
+
+        Raises:
+            SinkFailed: something is lost.
+        """
+        return self._sink.pending() == 0 and not self._sink.refusals
+
+    def wait(self) -> int:
+        """Wait a moment for acknowledgements, giving a sign of life; how many are still missing.
+
+        Raises:
+            SinkFailed: something is lost.
+            LeaseLost: results are unsent that may no longer be.
+        """
+        self._words[BEAT] = monotonic_ns()
+        self._words[RESULTS] = self.sent
+        pending = self._sink.wait(PAUSE)
+        self._end_if_overdue(pending)
+        return pending
+
+    def take_refusals(self) -> list[Refusal]:
+        """What the brokers have refused since the last call."""
+        refusals, self._sink.refusals = self._sink.refusals, []
+        return refusals
+
+    def _end_if_overdue(self, pending: int) -> None:
+        # The client would send them whenever it can, be it minutes later and beside the next owner's.
+        if pending and self._control.overdue():
+            raise LeaseLost(f"{pending} results were unsent when the lease ended; their records will be read again")
+
+    def _parcel(self, output: Output, key: bytes | None) -> Parcel:
+        topic = self._topic if output.topic is None else output.topic
+        if topic is None:
+            raise ResultRefused(
+                f"a result of {self._agent.name} has no topic: give the agent output=, or return Output(…, topic=)"
+            )
+        if output.key is not UNSET:
+            key = self._agent.encode_key(output.key)
+        partition = -1 if output.partition is None else output.partition
+        return Parcel(topic, self._agent.encode(output.value), key, output.header_pairs() or None, partition)
