@@ -7,10 +7,11 @@ A command imports its own module when it runs, so that help comes at once.
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from supervisor.dead_command import dead
 from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
 from workers.config import Loaded
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
@@ -51,20 +52,32 @@ def _exit_code(error: PoolError) -> ExitCode:
     return ExitCode.APP if isinstance(error, AppInvalid) else ExitCode.FAILED
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+_EXIT_CODES: Final = """\b
+Exit codes:
+  0   done
+  1   a check, load, demo or replay found something wrong, or was interrupted
+  2   usage or a setting
+  3   the app cannot start
+  4   the group refused the member for good
+  5   stopped before all was drained
+  6   records were lost before they were read, and on_data_loss is stop
+  70  a bug in the supervisor
+"""
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+    epilog=_EXIT_CODES,
+)
 @click.version_option(_version(), prog_name="partition-pool")
 def commands() -> None:
-    r"""A pool of worker processes for Kafka: one for each partition that the group assigns.
+    """A pool of worker processes for Kafka: one for each partition that the group assigns.
 
     Without a command: run, with the app that the settings name.
 
     Settings come from the command line, else from the environment (POOL_DRAIN_TIMEOUT, KAFKA_BOOTSTRAP_SERVERS; with
     _FILE behind the name, from the file it names), else from pool.toml; `config` shows what is in force.
-
-    \b
-    Exit codes: 0 done; 1 a check, load or demo found something wrong; 2 usage or a setting; 3 the app cannot start;
-    4 the group refused the member for good; 5 stopped before all was drained; 6 records were lost before they were
-    read, and on_data_loss is stop; 70 a bug in the supervisor.
     """
 
 
@@ -207,3 +220,6 @@ def offsets_reset(loaded: Loaded, to: str, topics: tuple[str, ...], partitions: 
     from supervisor.offsets import reset
 
     sys.exit(reset(brokers_known(loaded.settings), to, topics, partitions, execute=execute))
+
+
+commands.add_command(dead)
