@@ -7,7 +7,9 @@ from tests.support.scene import SCRIPTED, Scene
 def test_deaths_back_off(scene: Scene) -> None:
     pool = scene.pool(SCRIPTED).wait_running()
     generation = pool.status().generation
-    scene.topics.send(scene.input, [reading(0), reading(4, do="exit", seconds=7), reading(8)])
+    scene.topics.send(scene.input, [reading(0)])
+    scene.topics.wait_lag(scene.group, scene.input)
+    scene.topics.send(scene.input, [reading(4, do="exit", seconds=7), reading(8)])
     pool.wait_event("worker_died", count=4)
     scene.topics.send(scene.input, (reading(seq) for seq in range(12, 412) if seq % 4))
     scene.topics.wait_lag(scene.group, scene.input, 2)
@@ -23,7 +25,9 @@ def test_deaths_back_off(scene: Scene) -> None:
 
 def test_a_failure_without_dead_letters_is_fatal_to_the_worker(scene: Scene) -> None:
     pool = scene.pool("tests.apps.fatal:app").wait_running()
-    scene.topics.send(scene.input, [reading(0), reading(4, do="fail")])
+    scene.topics.send(scene.input, [reading(0)])
+    scene.topics.wait_lag(scene.group, scene.input)
+    scene.topics.send(scene.input, [reading(4, do="fail")])
     died = pool.wait_event("worker_died", count=2)
     assert "reading 4 is told to fail" in died["error"]
     assert scene.topics.committed(scene.group, scene.input)[0] == 1

@@ -15,9 +15,10 @@ def _hang(scene: Scene, tmp_path: Path, drain_timeout: float) -> Pool:
     """A pool whose worker of partition 1 hangs at offset 2."""
     mark = tmp_path / "mark"
     pool = scene.pool(SCRIPTED, env={"POOL_DRAIN_TIMEOUT": str(drain_timeout), "APP_MARK": str(mark)}).wait_running()
-    scene.topics.send(scene.input, [reading(1), reading(5), reading(9, do="hang once"), reading(0), reading(2)])
+    scene.topics.send(scene.input, [reading(1), reading(5), reading(0), reading(2)])
+    scene.topics.wait_lag(scene.group, scene.input)
+    scene.topics.send(scene.input, [reading(9, do="hang once")])
     pool.wait_for(mark.exists, 10, "a worker that hangs")
-    scene.topics.wait_lag(scene.group, scene.input, 1)
     return pool
 
 
@@ -43,8 +44,10 @@ def test_a_second_signal_hurries(scene: Scene, tmp_path: Path) -> None:
 def test_a_retry_under_way_is_given_up(scene: Scene) -> None:
     """A drain does not wait for a back-off; the record stays uncommitted, and is tried anew."""
     pool = scene.pool(SCRIPTED, env={"APP_BACKOFF": "3600"}).wait_running()
-    scene.topics.send(scene.input, [reading(0), reading(4, do="fail"), reading(8)])
-    pool.wait_for(lambda: pool.metric("pool_retries_total") or pool.partition(0).position == 1, 10, "a retry")
+    scene.topics.send(scene.input, [reading(0)])
+    scene.topics.wait_lag(scene.group, scene.input)
+    scene.topics.send(scene.input, [reading(4, do="fail"), reading(8)])
+    pool.wait_for(lambda: pool.metric("pool_retries_total", partition="0") == 1, 10, "a retry")
     assert pool.terminate(within=10) == 0
     assert scene.topics.committed(scene.group, scene.input)[0] == 1
 

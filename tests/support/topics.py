@@ -84,7 +84,7 @@ class Topics:
         """What a group has committed of a topic, by partition."""
         # Not by the admin client: in librdkafka 2.16 it crashes the process while the group's coordinator loads.
         asker = self._askers.get(group) or Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 3}
+            {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 0}
         )
         self._askers[group] = asker
         found = asker.committed([TopicPartition(name, number) for number in self.partitions(name)], TIMEOUT)
