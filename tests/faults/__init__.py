@@ -1,0 +1,1 @@
+"""What the pool promises, under faults: seeded runs, checked from topics alone. `make faults`, or `--help` here."""

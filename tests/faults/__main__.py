@@ -1,0 +1,75 @@
+"""`python -m tests.faults`: one run, its faults as they come, its result as a table and an exit code."""
+
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+from rich.console import Console
+
+from tests.faults.plan import Fault
+from tests.faults.run import Run
+from tests.faults.settings import AT_LEAST_ONCE, EXACTLY_ONCE, Settings
+from tests.support.pool import PROTOCOLS
+
+_MINUTE: Final = 60.0
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option(
+    "--seed",
+    type=int,
+    default=lambda: time.time_ns() % 1_000_000,
+    show_default="another at each run",
+    help="Chooses faults, victims and times.",
+)
+@click.option("--minutes", type=click.FloatRange(0.1, 600), default=2.0, help="How long faults are injected.")
+@click.option("--guarantee", type=click.Choice([AT_LEAST_ONCE, EXACTLY_ONCE]), default=AT_LEAST_ONCE)
+@click.option("--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], help="The group's protocol.")
+@click.option("--brokers", type=click.Choice([1, 3]), default=1)
+@click.option("--rate", type=click.IntRange(10, 100_000), default=2000, help="Records a second.")
+@click.option("--every", type=click.FloatRange(0.5, 600), default=5.0, help="Seconds between faults, on average.")
+@click.option("--defaults", is_flag=True, help="Sessions of the brokers' and the pool's defaults.")
+@click.option("--killers", is_flag=True, help="Records that kill their worker, too.")
+@click.option("--only", type=click.Choice([fault.value for fault in Fault]), multiple=True, help="Only these faults.")
+def main(minutes: float, only: tuple[str, ...], **told: Any) -> None:
+    """Run the pool under faults, and check from topics alone what it promises.
+
+    Exit code 1: a promise was broken; the supervisors' logs are kept, and the last line tells where.
+    """
+    settings = Settings(duration=minutes * _MINUTE, only=tuple(map(Fault, only)), **told)
+    signal.signal(signal.SIGTERM, _end)
+    sys.exit(_run(settings, Console()))
+
+
+def _run(settings: Settings, console: Console) -> int:
+    directory = Path(tempfile.mkdtemp(prefix="partition-pool-faults-"))
+    begun = time.monotonic()
+
+    def say(event: str, **facts: object) -> None:
+        told = " ".join(f"{name}={value}" for name, value in facts.items())
+        now = datetime.now().astimezone().isoformat(sep=" ", timespec="milliseconds")[11:23]
+        console.print(f"{now} +{time.monotonic() - begun:7.2f} s  {event} {told}", highlight=False, soft_wrap=True)
+
+    say("seed", seed=settings.seed, logs=directory)
+    report = Run(settings, directory, say).execute()
+    for table in report.tables():
+        console.print(table)
+    if report.kept:
+        shutil.rmtree(directory)
+        return 0
+    console.print(f"{report.broken()}\nlogs: {directory}", highlight=False, markup=False, soft_wrap=True)
+    return 1
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    main()
