@@ -40,7 +40,7 @@ class DeadBrokers(Brokers):
     def ledger(self, topic: str, topic_id: str, partitions: int) -> Ledger:
         """What has been dealt with in a topic."""
         entries: dict[Mark, dict[int, int]] = {}
-        for group in self._marking_groups():
+        for group in self._marking_groups(topic, topic_id):
             for number, position in self._stored(group, topic, partitions).items():
                 mark = decode(position.metadata)
                 if mark is not None and (mark.topic, mark.topic_id) == (topic, topic_id):
@@ -66,13 +66,14 @@ class DeadBrokers(Brokers):
         )
         return {position.partition: self._result(future).offset for position, future in answers.items()}
 
-    def _marking_groups(self) -> list[str]:
+    def _marking_groups(self, topic: str, topic_id: str) -> list[str]:
         listed = self._answer(lambda: self._admin.list_consumer_groups(request_timeout=ANSWER_SECONDS))
         if listed.errors:
             # Without some broker's groups, what was dealt with could be taken for open.
             error = listed.errors[0].args[0]
             raise BrokersRefused(f"groups cannot be listed: {error.str()}; try again", error.name())
-        return sorted(found.group_id for found in listed.valid if may_hold_mark(found.group_id))
+        names = [found.group_id for found in listed.valid]
+        return sorted(name for name in names if may_hold_mark(name, topic, topic_id))
 
     def _stored(self, group: str, topic: str, partitions: int) -> dict[int, Any]:
         # Not through the admin client, as in `committed`.

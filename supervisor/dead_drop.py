@@ -41,7 +41,7 @@ def run(settings: Settings, topic: str, filter_: Filter, *, execute: bool) -> Ex
     Raises:
         PoolError: the brokers refused.
     """
-    configure(level="warning")
+    configure(level="error")
     letters = DeadLetters(settings, topic)
     owner = letters.owner()
     if owner is None:

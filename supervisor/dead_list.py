@@ -39,7 +39,7 @@ def run(settings: Settings, topic: str, filter_: Filter, *, limit: int, everythi
     Raises:
         PoolError: they cannot be read.
     """
-    configure(level="warning")
+    configure(level="error")
     letters = DeadLetters(settings, topic)
     meant = filter_ if letters.group is None else filter_.of_group(letters.group)
     ledger = letters.ledger()
@@ -54,8 +54,9 @@ def run(settings: Settings, topic: str, filter_: Filter, *, limit: int, everythi
     if not errors:
         say(f"{letters.name}: no {'' if everything else 'open '}letter that is meant")
         return ExitCode.OK
-    show_table(_table(letters.name, [entry[-1] for entry in sorted(latest)], ledger))
-    show_table(errors_table("", errors))
+    say(letters.name)
+    show_table(_table([entry[-1] for entry in sorted(latest)], ledger))
+    show_table(errors_table(errors))
     say(f"{len(latest):,} of {errors.total():,} {'' if everything else 'open '}letters shown, the latest last")
     return ExitCode.OK
 
@@ -73,7 +74,7 @@ def show(settings: Settings, topic: str, place: str, *, raw: bool) -> ExitCode:
         LetterMissing: none is there.
         PoolError: it cannot be read.
     """
-    configure(level="warning")
+    configure(level="error")
     number, offset = _place(place)
     letters = DeadLetters(settings, topic)
     letter = _find(letters, number, offset)
@@ -84,9 +85,8 @@ def show(settings: Settings, topic: str, place: str, *, raw: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def _table(topic: str, letters: list[Letter], ledger: Ledger) -> Table:
+def _table(letters: list[Letter], ledger: Ledger) -> Table:
     table = make_table(
-        topic,
         place="left",
         failed_at="left",
         origin="left",

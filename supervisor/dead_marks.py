@@ -19,7 +19,8 @@ from supervisor.dead_filter import Filter
 from supervisor.dead_letter import Letter
 from workers.errors import ConfigInvalid
 
-_GROUP: Final = re.compile(r".+\.(replay|drop)\.[0-9a-f]{16}")
+_TOPIC_DIGITS: Final = 8
+_MARK_DIGITS: Final = 12
 _MARK_BYTES: Final = 4000
 """The longest mark that brokers keep beside an offset (`offset.metadata.max.bytes`, less a little)."""
 
@@ -57,7 +58,9 @@ class Mark(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
 
     def group(self, owner: str) -> str:
         """The consumer group that keeps it, among those of group `owner`."""
-        return f"{owner}.{self.action.value}.{hashlib.sha256(self.encoded().encode()).hexdigest()[:16]}"
+        return (
+            f"{owner}.{self.action.value}.{_of_topic(self.topic, self.topic_id)}{_hash(self.encoded(), _MARK_DIGITS)}"
+        )
 
     def takes(self, letter: Letter) -> bool:
         """Whether this deals with the letter."""
@@ -98,9 +101,10 @@ class Ledger:
         return ", ".join(sorted(fates))
 
 
-def may_hold_mark(group: str) -> bool:
-    """Whether a consumer group's name is that of a mark's."""
-    return _GROUP.fullmatch(group) is not None
+def may_hold_mark(group: str, topic: str, topic_id: str) -> bool:
+    """Whether a consumer group's name is that of a mark's for this topic, whoever's it is."""
+    actions = "|".join(action.value for action in Action)
+    return re.fullmatch(rf".+\.({actions})\.{_of_topic(topic, topic_id)}[0-9a-f]{{{_MARK_DIGITS}}}", group) is not None
 
 
 def decode(metadata: str | None) -> Mark | None:
@@ -109,6 +113,14 @@ def decode(metadata: str | None) -> Mark | None:
         return msgspec.json.decode(metadata or "", type=Mark)
     except msgspec.DecodeError:
         return None
+
+
+def _of_topic(topic: str, topic_id: str) -> str:
+    return _hash(f"{topic} {topic_id}", _TOPIC_DIGITS)
+
+
+def _hash(text: str, digits: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:digits]
 
 
 def _fate(mark: Mark) -> str:

@@ -52,7 +52,7 @@ def run(
         ReplayRefused: letters have nowhere to go.
         PoolError: the brokers refused; what was committed before stays.
     """
-    configure(level="warning")
+    configure(level="error")
     letters = DeadLetters(settings, topic)
     owner = letters.owner()
     if owner is None:

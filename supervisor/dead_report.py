@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Literal
 
 from rich import box
 from rich.console import Console
@@ -12,6 +12,8 @@ from rich.text import Text
 from supervisor.dead_scan import Scan
 
 _PLAIN_WIDTH: Final = 200
+
+Side = Literal["left", "right"]
 
 
 def say(line: str) -> None:
@@ -26,16 +28,15 @@ def show_table(table: Table) -> None:
     (console if console.is_terminal else Console(width=_PLAIN_WIDTH, highlight=False)).print(table)
 
 
-def make_table(title: str, **columns: str) -> Table:
+def make_table(**columns: Side) -> Table:
     """An empty table.
 
     Args:
-        title: above it.
-        columns: "left" or "right" by name, `_` for a space.
+        columns: the side that each is set to, by its name, `_` for a space.
     """
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
     for name, side in columns.items():
-        table.add_column(name.replace("_", " "), justify="right" if side == "right" else "left", overflow="fold")
+        table.add_column(name.replace("_", " "), justify=side, overflow="fold")
     return table
 
 
@@ -81,18 +82,18 @@ def add_row(table: Table, *cells: object) -> None:
     table.add_row(*(Text(str(cell)) for cell in cells))
 
 
-def errors_table(title: str, errors: Mapping[str, int]) -> Table:
+def errors_table(errors: Mapping[str, int]) -> Table:
     """How many letters each error has, the most frequent first."""
-    table = make_table(title, error="left", letters="right")
+    table = make_table(error="left", letters="right")
     for name, count in sorted(errors.items(), key=lambda item: -item[1]):
         add_row(table, printable(name) or "(not told)", f"{count:,}")
     return table
 
 
 def _tell_errors(title: str, scan: Scan) -> None:
-    if scan.letters:
-        show_table(errors_table(title, scan.errors))
     say(f"{title}: {scan.letters:,} letters, {scan.bytes:,} bytes")
+    if scan.letters:
+        show_table(errors_table(scan.errors))
 
 
 def _tell_rest(scan: Scan) -> None:

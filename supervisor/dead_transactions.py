@@ -6,6 +6,7 @@ two at a time repeat nothing.
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -80,9 +81,12 @@ class DeadTransactions:
             DeadTransactionFailed: it cannot be.
         """
         self._begin()
-        while not self._accepted(parcel):
-            self._producer.poll(_ROOM_SECONDS)
-        self._producer.poll(0)
+        try:
+            while not self._accepted(parcel):
+                self._producer.poll(_ROOM_SECONDS)
+            self._producer.poll(0)  # raises what is fatal, whatever it was about
+        except KafkaException as failure:
+            raise self._failed(failure.args[0]) from failure
         self.written += 1
 
     def commit(self, positions: Mapping[int, int], metadata: object) -> None:
@@ -121,8 +125,6 @@ class DeadTransactions:
             )
         except BufferError:
             return False
-        except KafkaException as failure:
-            raise self._failed(failure.args[0]) from failure
         return True
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
@@ -143,9 +145,12 @@ class DeadTransactions:
                 return
 
     def _failed(self, error: KafkaError) -> DeadTransactionFailed:
-        self._producer.poll(0)  # what the brokers said of the record itself tells more
+        with suppress(KafkaException):
+            self._producer.poll(0)  # what the brokers said of the record itself tells more
         if error.txn_requires_abort():
-            self._producer.abort_transaction(_ANSWER_SECONDS)
+            # Where that fails, too, the next run or the brokers' timeout ends the transaction.
+            with suppress(KafkaException):
+                self._producer.abort_transaction(_ANSWER_SECONDS)
         if error.code() in _TAKEN_OVER and self._refused is None:
             return DeadTransactionFailed(
                 f"another replay or drop of {self._mark.topic} has begun, and this one has ended; what it had"
