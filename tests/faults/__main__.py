@@ -18,6 +18,7 @@ from tests.faults.settings import AT_LEAST_ONCE, EXACTLY_ONCE, Settings
 from tests.support.pool import PROTOCOLS
 
 _MINUTE: Final = 60.0
+_WIDTH: Final = 120
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -40,11 +41,12 @@ _MINUTE: Final = 60.0
 def main(minutes: float, only: tuple[str, ...], **told: Any) -> None:
     """Run the pool under faults, and check from topics alone what it promises.
 
-    Exit code 1: a promise was broken; the supervisors' logs are kept, and the last line tells where.
+    Exit code 1: a promise was broken; the logs are kept, and the last line tells where.
     """
     settings = Settings(duration=minutes * _MINUTE, only=tuple(map(Fault, only)), **told)
     signal.signal(signal.SIGTERM, _end)
-    sys.exit(_run(settings, Console()))
+    console = Console()
+    sys.exit(_run(settings, console if console.is_terminal else Console(width=_WIDTH)))
 
 
 def _run(settings: Settings, console: Console) -> int:

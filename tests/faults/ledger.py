@@ -6,6 +6,7 @@ It knows only what was read from topics, in the order of each partition, and kee
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from tests.faults.records import Deed, Done, End, Numbered, due_end
@@ -13,6 +14,8 @@ from tests.faults.records import Deed, Done, End, Numbered, due_end
 NS: Final = 1_000_000_000
 _NOWHERE: Final = -1
 _OFFSET_BITS: Final = 40
+_IDLE: Final = NS // 5
+"""Nanoseconds between two records after which a worker had nothing to do, or could not."""
 
 
 class Name(NamedTuple):
@@ -166,12 +169,12 @@ class Ledger:
         return [len(offsets) for offsets in self._inputs]
 
     def longest_repeat(self) -> float:
-        """The longest work that one worker did again: seconds between the first and the last of it, done first."""
-        spans: dict[tuple[int, int], list[int]] = {}
+        """The most work that one worker did again: seconds in which it was done first, without idle times."""
+        works: dict[tuple[int, int], list[int]] = {}
         for repeat in self.repeats:
             if repeat.first_at:
-                spans.setdefault((repeat.name.key % self.partitions, repeat.pid), []).append(repeat.first_at)
-        return max((max(times) - min(times) for times in spans.values()), default=0) / NS
+                works.setdefault((repeat.name.key % self.partitions, repeat.pid), []).append(repeat.first_at)
+        return max(map(_busy, works.values()), default=0) / NS
 
     def _end(self, place: Place, name: Name, do: Deed, end: End) -> bool:
         """Note where a record has ended; whether for the first time."""
@@ -191,3 +194,8 @@ class Ledger:
 
     def _before(self, ended: int, ends: Mapping[tuple[str, int], int]) -> bool:
         return (ended & (1 << _OFFSET_BITS) - 1) < ends[self._sources[ended >> _OFFSET_BITS]]
+
+
+def _busy(times: list[int]) -> int:
+    times.sort()
+    return sum(min(after - before, _IDLE) for before, after in pairwise(times))

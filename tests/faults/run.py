@@ -49,7 +49,7 @@ class Run:
 
     Args:
         settings: see there.
-        directory: for the supervisors' logs.
+        directory: for the logs of supervisors and brokers.
         say: told of each fault, with its facts as keywords.
     """
 
@@ -58,7 +58,7 @@ class Run:
         self._say = say
         self._timetable = Timetable()
         without = _BROKER_SESSIONS if settings.defaults else ()
-        self._cluster = Cluster(settings.brokers, without=without)
+        self._cluster = Cluster(directory, settings.brokers, without=without)
         self._fleet = Fleet(self._cluster.proxied, directory, protocol=settings.protocol, env=self._env)
         self._ledger = Ledger(settings.partitions)
         self._load = Load(
@@ -109,8 +109,13 @@ class Run:
         for _ in range(random.Random(self._settings.seed).randint(1, MOST)):
             self._injector.start("at first")
         self._load.start()
-        wait_for(lambda: self._moving(1), _START_SECONDS, lambda: f"no first results\n{self._log_tail()}", every=0.2)
+        wait_for(self._started, _START_SECONDS, lambda: f"no first results\n{self._log_tail()}", every=0.2)
         self._say("all_moving")
+
+    def _started(self) -> bool:
+        ended = [member.number for member in self._fleet.present if member.exit_code is not None]
+        assert not ended, f"supervisors {ended} have ended\n{self._log_tail()}"
+        return self._moving(1)
 
     def _inject(self) -> int:
         """Inject all faults and take them back; when the last one ended, in nanoseconds of the monotonic clock."""

@@ -3,7 +3,6 @@
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -107,14 +106,20 @@ class Cluster:
     """Nodes 1 … `size` on 127.0.0.1, as a context that ends them.
 
     Args:
+        directory: for what they store and log; there afterwards, but for the data.
         size: how many nodes; topics have a replica on each, and with three nodes one may be away.
         settings: broker settings over `tests.support.broker.SETTINGS`.
         without: names of those `SETTINGS` to leave at the brokers' defaults.
     """
 
-    def __init__(self, size: int = 1, settings: Mapping[str, str] | None = None, without: Sequence[str] = ()) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="partition-pool-cluster-"))
-        self.nodes = [Node(number, self.directory / str(number)) for number in range(1, size + 1)]
+    def __init__(
+        self,
+        directory: Path,
+        size: int = 1,
+        settings: Mapping[str, str] | None = None,
+        without: Sequence[str] = (),
+    ) -> None:
+        self.nodes = [Node(number, directory / f"broker-{number}") for number in range(1, size + 1)]
         self.bootstrap = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         self.proxied = ",".join(f"127.0.0.1:{node.proxy.port}" for node in self.nodes)
         own = {name: value for name, value in SETTINGS.items() if name not in without}
@@ -150,7 +155,7 @@ class Cluster:
         for node in self.nodes:
             node.stop()
             node.proxy.close()
-        shutil.rmtree(self.directory)
+            shutil.rmtree(node.directory / "data", ignore_errors=True)
 
     def _start(self) -> None:
         for formatting in [node.format() for node in self.nodes]:
