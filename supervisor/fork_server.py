@@ -23,7 +23,18 @@ from workers.errors import AppInvalid
 from workers.lifeline import ignore_group_signals, tie_to_parent
 from workers.loading import declaration, load_app
 from workers.log import configure
-from workers.protocol import Channel, Drain, Exited, Fork, Forked, ForkFailed, Loaded, Refused, Setup, ToForkServer
+from workers.protocol import (
+    Channel,
+    Exited,
+    Fork,
+    Forked,
+    ForkFailed,
+    Loaded,
+    Refused,
+    Setup,
+    ToForkServer,
+    ToWorker,
+)
 from workers.slot import SlotTable
 
 MOST_TEXT: Final = 30_000
@@ -144,7 +155,7 @@ def _become_worker(ancestor: Ancestor, job: Fork, fds: list[int], parent: int) -
         for fd in fds:
             os.set_inheritable(fd, False)  # a program that the app starts must not hold them
         channel_fd, crash_fd = fds
-        channel: Channel[Drain] = Channel(socket.socket(fileno=channel_fd), Drain)
+        channel: Channel[ToWorker] = Channel(socket.socket(fileno=channel_fd), ToWorker)
         words = ancestor.table[job.slot]
         code = worker.live(ancestor.app, ancestor.setup, job, words=words, channel=channel, crash_fd=crash_fd)
         sys.stdout.flush()

@@ -16,6 +16,9 @@ class Control(Protocol):
     def overdue(self) -> bool:
         """Whether the lease ended so long ago that the partition may be another's by now."""
 
+    def metadata(self) -> bytes:
+        """The supervisor's proof of membership, as it was last told; empty where no transaction needs it."""
+
     def guard(self, turn: list[Any]) -> None:
         """From now on, empty `turn`, the records still to be handled, when there is cause to stop."""
 

@@ -18,6 +18,11 @@ class SentLetter(NamedTuple):
     letter: DeadLetter
     whole: bool
     """Whether it still has its value."""
+    message: Message
+    """The record."""
+    error: Exception
+    """What it failed with, in its last attempt."""
+    attempts: int
 
 
 class DeadLetterTopic:
@@ -36,8 +41,8 @@ class DeadLetterTopic:
         self._outbox = outbox
         self._words = words
 
-    def send(self, message: Message, error: Exception, attempts: int) -> None:
-        """Send a record that failed with `error` in its last attempt, number `attempts`.
+    def send(self, message: Message, error: Exception, attempts: int, *, whole: bool = True) -> None:
+        """Send a record that failed with `error` in its last attempt, number `attempts`; `whole`: with its value.
 
         Raises:
             SinkFailed: the letter cannot be written, so the record's offset must not pass.
@@ -52,7 +57,9 @@ class DeadLetterTopic:
             failed_at_ms=time_ns() // 1_000_000,
         )
         self._words[DEAD_LETTERS] += 1
-        self._post(SentLetter(letter, whole=True))
+        if not whole:
+            letter = letter.without_value(str(error))
+        self._post(SentLetter(letter, whole, message, error, attempts))
 
     def send_again(self, sent: SentLetter, refused: Exception) -> None:
         """A letter was refused: send it without what was refused of it.
@@ -60,11 +67,11 @@ class DeadLetterTopic:
         Raises:
             SinkFailed: nothing can be left out any more; the record's offset must not pass.
         """
-        letter, whole = sent
+        letter = sent.letter
         if isinstance(refused, TimestampRefused) and letter.timestamp:
-            self._post(SentLetter(letter.without_timestamp(), whole))
-        elif whole:
-            self._post(SentLetter(letter.without_value(str(refused)), whole=False))
+            self._post(sent._replace(letter=letter.without_timestamp()))
+        elif sent.whole:
+            self._post(sent._replace(letter=letter.without_value(str(refused)), whole=False))
         else:
             raise SinkFailed(f"a dead letter without its value was refused, too: {refused}") from refused
 

@@ -22,10 +22,27 @@ class WorkerExit(IntEnum):
     """The partition cannot be read: not authorised, corrupt, gone."""
     CRASHED = 65
     """An error that nothing above names."""
+    FENCED = 68
+    """Another worker writes under this partition's transactional id."""
     ORPHANED = 66
     """The supervisor is gone."""
     LEASE_LOST = 67
     """Results were unsent when the lease ended: they may be the next owner's to send."""
+
+
+class Rewind(Exception):
+    """What was done since the last transaction is taken back, and its records are read again.
+
+    Args:
+        why: for the log.
+        origin: on whose behalf a result was refused, where that is the cause.
+        error: the refusal.
+    """
+
+    def __init__(self, why: str, origin: object = None, error: Exception | None = None) -> None:
+        super().__init__(why)
+        self.origin = origin
+        self.error = error
 
 
 class WorkerMustEnd(PoolError):
@@ -38,6 +55,12 @@ class CannotStart(WorkerMustEnd):
     """The app's hooks or the Kafka clients' settings keep the worker from starting."""
 
     exit = WorkerExit.START_FAILED
+
+
+class Fenced(WorkerMustEnd):
+    """Another worker has taken over the partition: this one must not touch it until its membership is proved anew."""
+
+    exit = WorkerExit.FENCED
 
 
 class OffsetOutOfRange(WorkerMustEnd):

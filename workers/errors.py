@@ -50,6 +50,10 @@ class RecordRefused(PoolError):
     """A record that another attempt cannot help: it goes to the dead letters at once."""
 
 
+class WorkerKiller(RecordRefused):
+    """Workers have died of this record; the text says of what."""
+
+
 class DecodeFailed(RecordRefused):
     """A key or value is not what the agent declares."""
 

@@ -6,8 +6,9 @@ from time import monotonic_ns
 from confluent_kafka import Message
 
 from workers.agent import Agent
+from workers.care import Condemned
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
-from workers.endings import RecordFatal, SinkFailed, WorkerMustEnd
+from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
 from workers.offsets import Offsets
 from workers.outbox import Attempted, Outbox
@@ -83,6 +84,17 @@ class Failures:
             error = self._attempt(message, attempts)
         return True
 
+    def settle_with_care(self, message: Message, condemned: Condemned | None) -> bool:
+        """As `settle`, for a record that may do harm: a condemned one is not handled any more.
+
+        Raises:
+            as `settle`.
+        """
+        if condemned is None:
+            return self.settle(message, None)
+        self._give_up(message, condemned.error, condemned.attempts, whole=condemned.whole)
+        return True
+
     def settle_refusals(self, refusals: Sequence[Refusal]) -> None:
         """The brokers refused what was sent: that is its record's failure, long after the position has passed it.
 
@@ -115,10 +127,10 @@ class Failures:
         self._offsets.report(self.settle_refusals, idle=True)
         return self._outbox.may_go_on(delay)
 
-    def _give_up(self, message: Message, error: Exception, attempts: int) -> None:
+    def _give_up(self, message: Message, error: Exception, attempts: int, *, whole: bool = True) -> None:
         if self._agent.dead_letter is None:
             raise RecordFatal(f"offset {message.offset()}: {error}") from error
-        self._letters.send(message, error, attempts)
+        self._letters.send(message, error, attempts, whole=whole)
 
     def _settle_refused(self, message: Message, error: Exception, attempts: int) -> None:
         if self._first_time(offset_of(message), 1):
@@ -146,9 +158,9 @@ def failure(raised: Exception | SystemExit) -> Exception:
     """What a record failed with, given what its handling raised.
 
     Raises:
-        WorkerMustEnd: it is not the record that failed.
+        WorkerMustEnd, Rewind: it is not the record that failed.
     """
-    if isinstance(raised, WorkerMustEnd):
+    if isinstance(raised, WorkerMustEnd | Rewind):
         raise raised
     if isinstance(raised, SystemExit):
         # Left alone it would end the worker, and every one after it at the same record.

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from workers.dead_letter import ENVELOPE_BYTES
 from workers.log import kafka_logger
+from workers.records import TopicPartition
 
 Properties = Mapping[str, str | int | float | bool]
 
@@ -69,6 +70,17 @@ def worker_producer(user: Properties, max_message_bytes: int, on_stats: Callable
     """
     room = max(max_message_bytes + ENVELOPE_BYTES, int(user.get("message.max.bytes", 0)))
     return _client("producer", _PRODUCER, user, {**_PRODUCER_FORCED, "message.max.bytes": room, "stats_cb": on_stats})
+
+
+def transactional(group: str, place: TopicPartition) -> dict[str, Any]:
+    """What makes a worker's producer transactional: one id for each partition of a group, whoever works on it."""
+    return {
+        "transactional.id": f"{group}.{place.topic}.{place.partition}",
+        # None stays open across a slow handler, so a dead worker's may be ended soon.
+        "transaction.timeout.ms": 15_000,
+        # An idle transaction is a few requests: with the default of 100 ms it would mostly wait.
+        "retry.backoff.ms": 2,
+    }
 
 
 def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> dict[str, Any]:

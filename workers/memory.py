@@ -102,6 +102,9 @@ class MemorySource:
     def high_watermark(self) -> int:
         return self._end
 
+    def rewind(self, offset: int) -> None:
+        raise AssertionError(f"nothing in memory is ever taken back, to offset {offset} or any other")
+
 
 class MemorySink:
     """Acknowledges at once."""
@@ -142,6 +145,9 @@ class Unhurried:
 
     def overdue(self) -> bool:
         return False
+
+    def metadata(self) -> bytes:
+        return b""
 
     def guard(self, turn: list[Any]) -> None:
         pass

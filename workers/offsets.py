@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic_ns
 
+from workers.endings import Rewind
 from workers.outbox import Outbox
 from workers.sink import Refusal
 from workers.slot import COMMITTABLE, FLUSH_NS, FLUSHES, POSITION
@@ -60,8 +61,14 @@ class Offsets:
             elif not pending:
                 break
         self._store()
-        self._words[FLUSHES] += 1
-        self._words[FLUSH_NS] += self._flushed_at - began
+        self._count(began)
+
+    def prove(self, settle: Settle) -> None:
+        """Prove membership to the group where only this worker can: not here."""
+
+    def rewind(self, cause: Rewind) -> None:
+        """Take back what is not committed; nothing can be, here."""
+        raise AssertionError("only transactions can be taken back") from cause
 
     @contextmanager
     def withheld(self) -> Iterator[None]:
@@ -74,3 +81,7 @@ class Offsets:
     def _store(self) -> None:
         self._words[COMMITTABLE] = self._words[POSITION]
         self._flushed_at = monotonic_ns()
+
+    def _count(self, began: int) -> None:
+        self._words[FLUSHES] += 1
+        self._words[FLUSH_NS] += self._flushed_at - began

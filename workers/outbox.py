@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from workers.agent import Agent
 from workers.control import Control
-from workers.endings import LeaseLost
+from workers.endings import LeaseLost, Rewind
 from workers.errors import ResultRefused
 from workers.outputs import is_one_value
 from workers.records import UNSET, Output
@@ -34,9 +34,12 @@ class Outbox:
         sink: where they go.
         words: the worker's slot.
         control: what may stop the task.
+        atomic: whether a record's results become visible together or not at all: what was sent of them when one is
+            refused has to be taken back.
     """
 
-    def __init__(self, agent: Agent, sink: Sink, words: memoryview, control: Control) -> None:
+    def __init__(self, agent: Agent, sink: Sink, words: memoryview, control: Control, *, atomic: bool = False) -> None:
+        self._atomic = atomic
         self._agent = agent
         self._encode = agent.encode
         self._topic = agent.output
@@ -72,8 +75,13 @@ class Outbox:
             as `send_result`.
         """
         parcels = [self._parcel(output, key) for output in outputs]
-        for parcel in parcels:
-            self.accept(parcel, origin)
+        for number, parcel in enumerate(parcels):
+            try:
+                self.accept(parcel, origin)
+            except ResultRefused as refused:
+                if number and self._atomic:
+                    raise Rewind("a record's results were sent in part", origin, refused) from refused
+                raise
         self.sent += len(parcels)
 
     def accept(self, parcel: Parcel, origin: Any) -> None:
@@ -100,7 +108,7 @@ class Outbox:
         control = self._control
         drained = control.wait(delay) if delay else control.draining
         while not drained and not control.leased():
-            self._end_if_overdue(self._sink.pending())
+            self.end_if_overdue()
             drained = control.wait(PAUSE)
         return not drained
 
@@ -122,7 +130,8 @@ class Outbox:
         self._words[BEAT] = monotonic_ns()
         self._words[RESULTS] = self.sent
         pending = self._sink.wait(PAUSE)
-        self._end_if_overdue(pending)
+        if pending:
+            self.end_if_overdue()
         return pending
 
     def take_refusals(self) -> list[Refusal]:
@@ -130,9 +139,14 @@ class Outbox:
         refusals, self._sink.refusals = self._sink.refusals, []
         return refusals
 
-    def _end_if_overdue(self, pending: int) -> None:
-        # The client would send them whenever it can, be it minutes later and beside the next owner's.
-        if pending and self._control.overdue():
+    def end_if_overdue(self) -> None:
+        """See to it that nothing is sent long after the lease's end.
+
+        Raises:
+            LeaseLost: something would be: whenever the client can, be it minutes later and beside the next owner's.
+        """
+        # What belongs to a transaction nobody sees before the group has taken this worker for a member's.
+        if not self._atomic and self._control.overdue() and (pending := self._sink.pending()):
             raise LeaseLost(f"{pending} results were unsent when the lease ended; their records will be read again")
 
     def _parcel(self, output: Output, key: bytes | None) -> Parcel:

@@ -48,6 +48,12 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     slot: int
     max_message_bytes: int
     """The largest record that the topic takes."""
+    careful_until: int = 0
+    """Below this position records are handled one by one: one of them may have killed the worker before."""
+    condemned: dict[int, tuple[str, int]] = {}
+    """Offsets of records that have killed too many workers, with the cause, and how many."""
+    metadata: bytes = b""
+    """For transactions: the supervisor's proof of membership."""
 
 
 class Forked(msgspec.Struct, frozen=True, tag=True):
@@ -70,6 +76,15 @@ class Exited(msgspec.Struct, frozen=True, tag=True):
 class Drain(msgspec.Struct, frozen=True, tag=True):
     """To a worker: finish the record in hand, flush, report, end."""
 
+    metadata: bytes = b""
+    """For the last transaction, where it differs from what was told before; none follows."""
+
+
+class Metadata(msgspec.Struct, frozen=True, tag=True):
+    """To a worker: the supervisor's proof of membership has changed."""
+
+    metadata: bytes
+
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """From a worker: its hooks have run, and it reads."""
@@ -84,7 +99,7 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
 
 ToForkServer = Setup | Fork
 FromForkServer = Loaded | Refused | Forked | ForkFailed | Exited
-ToWorker = Drain
+ToWorker = Drain | Metadata
 FromWorker = Ready | Ended
 Message = ToForkServer | FromForkServer | ToWorker | FromWorker
 

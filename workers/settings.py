@@ -90,6 +90,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, _seconds("How often a worker waits for its results to be acknowledged.", 0.005, 10)
     ] = 0.1
     batch_size: Annotated[int, _count("The most records a worker takes from its queue at once.", 1, 100_000)] = 1000
+    guarantee: Annotated[
+        Literal["at_least_once", "exactly_once"] | None,
+        _choice("What holds over failures, in place of the App's own.", "at_least_once", "exactly_once"),
+    ] = None
     start: Annotated[
         Literal["earliest", "latest"] | int,
         _about(

@@ -130,6 +130,13 @@ class KafkaSink:
             pending = self._producer.flush(left)
         return self._settled(pending)
 
+    def forget(self) -> None:
+        """Forget all failures: what failed was taken back."""
+        self._failure = None
+        self._suspects.clear()
+        self._trying = False
+        self.refusals = []
+
     def _send_alone(self, parcel: Parcel, origin: Any) -> None:
         try:
             if not self._produce(parcel, partial(self._refused, origin)):

@@ -25,6 +25,9 @@ BEAT: Final = 4
 LEASE: Final = 5
 """Nanoseconds of the monotonic clock until which the worker may handle and produce; 0: not yet."""
 
+PROVED: Final = 6
+"""Nanoseconds of the monotonic clock at which a transaction was sent that the group took as a member's; 0: none yet."""
+
 # Counters, from 0 at the incarnation's start.
 RECORDS: Final = 10
 RESULTS: Final = 11
@@ -75,7 +78,18 @@ BATCH: Final = Histogram(LATENCY.end, (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000,
 
 assert BATCH.end <= WORDS
 
-COUNTERS: Final = (RECORDS, RESULTS, RETRIES, DEAD_LETTERS, FLUSHES, FLUSH_NS, TX_RETRIES, TX_BYTES, RX_BYTES, *range(HANDLER.sum, BATCH.end))
+COUNTERS: Final = (
+    RECORDS,
+    RESULTS,
+    RETRIES,
+    DEAD_LETTERS,
+    FLUSHES,
+    FLUSH_NS,
+    TX_RETRIES,
+    TX_BYTES,
+    RX_BYTES,
+    *range(HANDLER.sum, BATCH.end),
+)
 """The words that only grow, to be added up over a partition's incarnations."""
 
 

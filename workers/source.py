@@ -62,6 +62,9 @@ class Source(Protocol):
     def high_watermark(self) -> int:
         """The partition's end as the last fetch told it; -1 where unknown."""
 
+    def rewind(self, offset: int) -> None:
+        """Read from `offset` again."""
+
 
 class KafkaSource:
     """Reads one partition with `assign()` from an absolute offset: no group, no seek, no 500 ms wait.
@@ -93,6 +96,9 @@ class KafkaSource:
     def high_watermark(self) -> int:
         _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)
         return max(high, -1)
+
+    def rewind(self, offset: int) -> None:
+        self._consumer.assign([TopicPartition(self._partition.topic, self._partition.partition, offset)])
 
 
 def _without_events(messages: Sequence[Message]) -> Batch:

@@ -8,15 +8,18 @@ from typing import NamedTuple
 from confluent_kafka import Message
 
 from workers.agent import Agent
+from workers.care import Care
 from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic
+from workers.endings import Rewind
 from workers.failures import Failures, failure
 from workers.offsets import Offsets
-from workers.outbox import Outbox
+from workers.outbox import PAUSE, Outbox
 from workers.records import offset_of
 from workers.sink import Sink
-from workers.slot import BATCH, BEAT, END, HANDLER, LATENCY, POLLED, POSITION, RECORDS, RESULTS
+from workers.slot import BATCH, BEAT, COMMITTABLE, END, HANDLER, LATENCY, POLLED, POSITION, RECORDS, RESULTS
 from workers.source import Source
+from workers.transactions import TransactionalOffsets, TransactionalSink
 
 
 class Failed(NamedTuple):
@@ -40,7 +43,10 @@ class PartitionTask:
         words: the worker's slot.
         control: what may stop the task.
         group: the consumer group, for dead letters.
-        flush_interval: seconds of results that may await acknowledgement, and so be repeated after a crash.
+        flush_interval: seconds of results that may await acknowledgement, and so be repeated after a crash; where the
+            sink is transactional, seconds from one transaction to the next.
+        care: which records to handle one by one, and which not at all.
+        proof_interval: seconds after which a transaction proves membership, if nothing else has.
     """
 
     def __init__(
@@ -53,13 +59,22 @@ class PartitionTask:
         *,
         group: str,
         flush_interval: float,
+        care: Care | None = None,
+        proof_interval: float = 5.0,
     ) -> None:
         self._agent = agent
         self._source = source
         self._words = words
         self._control = control
-        self._outbox = Outbox(agent, sink, words, control)
-        self._offsets = Offsets(self._outbox, words, flush_interval)
+        self._care = care or Care(until=0)
+        if isinstance(sink, TransactionalSink):
+            self._outbox = Outbox(agent, sink, words, control, atomic=True)
+            self._offsets: Offsets = TransactionalOffsets(
+                self._outbox, sink, words, control, self._care, interval=flush_interval, proof_interval=proof_interval
+            )
+        else:
+            self._outbox = Outbox(agent, sink, words, control)
+            self._offsets = Offsets(self._outbox, words, flush_interval)
         letters = DeadLetterTopic(agent.dead_letter, group, self._outbox, words)
         self._failures = Failures(agent, self._outbox, letters, self._offsets, words)
         self._handle = self._handle_batch if agent.batch else self._handle_each
@@ -71,8 +86,14 @@ class PartitionTask:
             WorkerMustEnd: the worker cannot go on; what is committable stands in the slot.
         """
         while not self._control.draining:
-            self.turn()
-        self._offsets.flush(self._failures.settle_refusals)
+            try:
+                self.turn()
+            except Rewind as cause:
+                self._rewind(cause)
+        try:
+            self._offsets.flush(self._failures.settle_refusals)
+        except Rewind as cause:
+            self._rewind(cause)
 
     def turn(self) -> None:
         """Poll once and handle what came.
@@ -82,7 +103,7 @@ class PartitionTask:
         """
         words = self._words
         words[BEAT] = monotonic_ns()
-        if not self._outbox.may_go_on():
+        if not self._may_go_on():
             return
         messages, end = self._source.poll()
         words[END] = self._source.high_watermark()
@@ -97,9 +118,12 @@ class PartitionTask:
         positions = positions_after(messages)
         self._words[POLLED] = positions[-1]
         self._observe_latency(messages[0])
-        while self._outbox.may_go_on():
+        while self._may_go_on():
             began = monotonic_ns()
-            failed = self._handle(messages, positions)
+            if self._care.needed(self._words[POSITION]):
+                failed = self._handle_with_care(messages[0], positions[0])
+            else:
+                failed = self._handle(messages, positions)
             done = bisect_right(positions, self._words[POSITION])
             self._count(done, monotonic_ns() - began)
             if failed is not None:
@@ -110,6 +134,29 @@ class PartitionTask:
                 return True
             self._report(idle=False)
         return False
+
+    def _may_go_on(self) -> bool:
+        """Between two records: wait for the lease, and meanwhile prove membership where only a worker can."""
+        control = self._control
+        while not control.draining and not control.leased():
+            self._offsets.prove(self._failures.settle_refusals)
+            self._outbox.end_if_overdue()
+            control.wait(PAUSE)
+        return not control.draining
+
+    def _rewind(self, cause: Rewind) -> None:
+        self._offsets.rewind(cause)
+        self._words[POSITION] = self._words[COMMITTABLE]
+        self._source.rewind(self._words[COMMITTABLE])
+
+    def _handle_with_care(self, message: Message, position: int) -> Failed | None:
+        """Handle one record that may do harm, and have done with it before the next."""
+        self._words[POSITION] = offset_of(message)
+        condemned = self._care.condemned.get(offset_of(message))
+        if self._failures.settle_with_care(message, condemned):
+            self._words[POSITION] = position
+            self._offsets.flush(self._failures.settle_refusals)
+        return None
 
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle messages one by one, until there is cause to stop or one fails."""

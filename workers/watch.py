@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from workers.endings import WorkerExit
 from workers.log import log
-from workers.protocol import Channel, Drain
+from workers.protocol import Channel, Drain, ToWorker
 from workers.slot import BEAT, LEASE
 
 TICK: Final = 0.1
@@ -30,9 +30,11 @@ class Watch:
     Args:
         channel: to the supervisor.
         words: the worker's slot.
+        metadata: the supervisor's proof of membership, where transactions need it.
     """
 
-    def __init__(self, channel: Channel[Drain], words: memoryview) -> None:
+    def __init__(self, channel: Channel[ToWorker], words: memoryview, metadata: bytes = b"") -> None:
+        self._metadata = metadata
         self._channel = channel
         self._words = words
         self._stop = threading.Event()
@@ -49,6 +51,14 @@ class Watch:
     def leased(self) -> bool:
         """Whether the worker may handle and produce now."""
         return self._words[LEASE] > monotonic_ns()
+
+    def alive(self) -> None:
+        """Give a sign of life."""
+        self._words[BEAT] = monotonic_ns()
+
+    def metadata(self) -> bytes:
+        """The supervisor's proof of membership, as it was last told."""
+        return self._metadata
 
     def overdue(self) -> bool:
         """Whether the lease ended so long ago that no result may be sent any more."""
@@ -88,8 +98,11 @@ class Watch:
                 self._turn.clear()
 
     def _obey(self) -> None:
-        if self._channel.receive() is None:
+        command = self._channel.receive()
+        if command is None:
             log.warning("worker_orphaned", consequence="the supervisor is gone; this worker ends")
             os._exit(WorkerExit.ORPHANED)
-        self._stop.set()
-        self._turn.clear()
+        self._metadata = command.metadata or self._metadata
+        if isinstance(command, Drain):
+            self._stop.set()
+            self._turn.clear()

@@ -9,21 +9,27 @@ from confluent_kafka import Consumer, Producer
 
 from workers import kafka, metrics
 from workers.app import App
+from workers.care import Care, Condemned
 from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
+from workers.errors import WorkerKiller
 from workers.log import add_facts, log
-from workers.protocol import Channel, Drain, Ended, Fork, Ready, Setup
+from workers.protocol import Channel, Ended, Fork, Ready, Setup, ToWorker
+from workers.records import TopicPartition
 from workers.sink import KafkaSink
-from workers.slot import BEAT
+from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
 from workers.source import KafkaSource
 from workers.statistics import ClientStatistics
 from workers.task import PartitionTask
+from workers.transactions import TransactionalSink, begin
 from workers.watch import Watch
 
 MOST_TEXT: Final = 16_000
 """Characters of an error that travel to the supervisor."""
 
 
-def live(app: App, setup: Setup, job: Fork, *, words: memoryview, channel: Channel[Drain], crash_fd: int) -> WorkerExit:
+def live(
+    app: App, setup: Setup, job: Fork, *, words: memoryview, channel: Channel[ToWorker], crash_fd: int
+) -> WorkerExit:
     """Run one partition's worker, and tell the supervisor how it ended; the caller exits with what this returns.
 
     Args:
@@ -48,7 +54,7 @@ def live(app: App, setup: Setup, job: Fork, *, words: memoryview, channel: Chann
     return reason
 
 
-def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel[Drain]) -> None:
+def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel[ToWorker]) -> None:
     """Start, work until drained, stop; in this order:
 
     1. run the app's `on_start` hooks;
@@ -58,7 +64,7 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
     5. run the app's `on_stop` hooks.
     """
     words[BEAT] = monotonic_ns()
-    watch = Watch(channel, words)
+    watch = Watch(channel, words, job.metadata)
     try:
         app.start()
         task = _connect(app, setup, job, words, watch)
@@ -75,16 +81,30 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
 def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
     settings = setup.settings
     statistics = ClientStatistics(words)
-    producer = Producer(kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer))
+    properties = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
     consumer = Consumer(kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer))
+    start = job.start
+    if settings.guarantee == "exactly_once":
+        place = TopicPartition(job.topic, job.partition)
+        producer = Producer({**properties, **kafka.transactional(app.group, place)})
+        transactions = TransactionalSink(producer, place, watch.alive)
+        start = begin(transactions, consumer, start)
+        sink: KafkaSink = transactions
+    else:
+        sink = KafkaSink(Producer(properties))
+    # Before it reads: where it stands is what the supervisor goes by.
+    words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
+    condemned = {offset: Condemned(WorkerKiller(cause), deaths) for offset, (cause, deaths) in job.condemned.items()}
     return PartitionTask(
         app.agents[job.topic],
-        KafkaSource(consumer, job.topic, job.partition, job.start, settings.batch_size),
-        KafkaSink(producer),
+        KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size),
+        sink,
         words,
         watch,
         group=app.group,
         flush_interval=settings.flush_interval,
+        care=Care(job.careful_until, condemned),
+        proof_interval=settings.lease_seconds / 3,
     )
 
 

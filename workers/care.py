@@ -1,0 +1,38 @@
+"""Care: records that are handled one by one, each finished before the next, because one of them may do harm."""
+
+from typing import NamedTuple
+
+
+class Condemned(NamedTuple):
+    """A record that is not handled again but goes to the dead letters at once."""
+
+    error: Exception
+    attempts: int
+    whole: bool = True
+    """Whether its dead letter may have its value."""
+
+
+class Care:
+    """How far care reaches, and which records are condemned.
+
+    Args:
+        until: the position from which on records are handled as usual.
+        condemned: records by their offset.
+    """
+
+    def __init__(self, until: int, condemned: dict[int, Condemned] | None = None) -> None:
+        self.until = until
+        self.condemned = condemned or {}
+
+    def needed(self, position: int) -> bool:
+        """Whether the next record, at `position` or above it, has to be handled with care."""
+        return position < self.until
+
+    def extend(self, until: int) -> None:
+        """Be careful up to position `until` at least."""
+        self.until = max(self.until, until)
+
+    def condemn(self, offset: int, condemned: Condemned) -> None:
+        """Send the record at `offset` to the dead letters instead of handling it again."""
+        self.condemned[offset] = condemned
+        self.extend(offset + 1)
