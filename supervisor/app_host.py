@@ -53,8 +53,12 @@ class AppHost:
             self._server.close()
             self.start()
 
+    def replace(self) -> None:
+        """End the fork server, and thereby every worker, at once; another follows when all are dead."""
+        self._server.kill()
+
     def kill(self) -> None:
-        """End the fork server, and thereby every worker, at once."""
+        """End the fork server, and thereby every worker, for good."""
         self._pool.server = None
         self._server.kill()
 

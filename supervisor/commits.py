@@ -1,29 +1,35 @@
 """What is committed, and when: one request for all partitions of the pod."""
 
+from collections import deque
 from collections.abc import Collection, Mapping
-from concurrent.futures import Future
-from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 
-from supervisor.background import in_background
 from supervisor.lease import Lease
-from supervisor.membership import CommitAnswer, GroupRefused, Membership
+from supervisor.membership import CommitAnswer, GroupRefused
 from supervisor.partition import AssignedPartition
+from supervisor.states import PartitionState
 from workers.log import log
 from workers.records import TopicPartition
 
 Partitions = Mapping[TopicPartition, AssignedPartition]
 
-FORGET_SECONDS: Final = 30.0
+FORGET_SECONDS: Final = 5.0
 """After which an unanswered commit no longer keeps the next one from being sent."""
-RETRY_SECONDS: Final = 0.1
+RETRY_SECONDS: Final = 0.2
 
 _FATAL: Final = (KafkaError.FENCED_INSTANCE_ID, KafkaError.GROUP_AUTHORIZATION_FAILED)
-_LOST: Final = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.FENCED_MEMBER_EPOCH)
-"""The partitions are somebody else's already: trying again cannot help."""
+_EXPELLED: Final = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH)
+"""The partitions are somebody else's already, and the member is about to hear of it."""
+
+
+class Committer(Protocol):
+    """What carries a commit to the group; the answer comes later, through `Commits.on_commit`."""
+
+    def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Send a commit; KafkaException where it cannot even be sent."""
 
 
 class CommitCounter(Protocol):
@@ -34,19 +40,19 @@ class CommitCounter(Protocol):
     def commit_failed(self, code: str) -> None: ...
 
 
-class Pending(NamedTuple):
+class Sent(NamedTuple):
     """A commit that is not answered yet."""
 
-    sent_at: float
-    answer: "Future[CommitAnswer] | None"
-    """Where the answer will be; None: it comes through the membership's `poll`."""
+    at: float
+    partitions: dict[TopicPartition, AssignedPartition]
+    """The very objects: a partition may be given back, and assigned again, before the answer comes."""
 
 
 class Commits:
     """Commits what workers have made committable; a commit that is accepted also proves membership.
 
     Args:
-        membership: the group's member.
+        committer: the group's member.
         partitions: the assigned partitions; looked at anew each time.
         lease: hears of each proof.
         interval: seconds from one commit to the next.
@@ -54,97 +60,90 @@ class Commits:
     """
 
     def __init__(
-        self, membership: Membership, partitions: Partitions, lease: Lease, interval: float, counter: CommitCounter
+        self, committer: Committer, partitions: Partitions, lease: Lease, interval: float, counter: CommitCounter
     ) -> None:
-        self._membership = membership
+        self.expelled = False
+        """Whether the coordinator's last answer was that this is no member any more."""
+        self._committer = committer
         self._partitions = partitions
         self._lease = lease
         self._interval = interval
         self._counter = counter
-        self._pending: Pending | None = None
+        self._unanswered: deque[Sent] = deque()
         self._due_at = 0.0
+        self._not_before = 0.0
+        self._refusals: set[str] = set()
 
-    def turn(self, *, polling: bool) -> None:
+    def turn(self) -> None:
         """Send what is due, unless an answer is still awaited.
-
-        Args:
-            polling: whether the group is polled; in its callbacks it is not, and no answer could come that way.
 
         Raises:
             GroupRefused: this member's commits will never be accepted.
         """
         now = monotonic()
-        if self._pending and self._pending.answer and self._pending.answer.done():
-            self._take(self._pending.answer.result(), self._pending.sent_at)
-        if self._awaits_answer(polling, now) or now < self._due_at:
+        # Without a lease no worker works: nothing is more urgent than its proof.
+        due_at = self._due_at if self._lease.held() else self._not_before
+        if now < due_at or (self._unanswered and now - self._unanswered[-1].at < FORGET_SECONDS):
             return
         offsets = self._offsets(all_of_them=self._lease.wants_proof())
         if not offsets:
             return
         self._due_at = now + self._interval
-        if not polling:
-            self._pending = Pending(now, in_background(partial(self._membership.commit_now, offsets)))
-            return
-        self._pending = Pending(now, None)
         try:
-            self._membership.commit(offsets)
+            self._committer.commit(offsets)
         except KafkaException as error:
-            self.on_commit(CommitAnswer({}, {None: error.args[0]}))
+            self._refused({None: error.args[0]})
+        else:
+            self._unanswered.append(Sent(now, {name: self._partitions[name] for name in offsets}))
 
     def soon(self) -> None:
-        """Let the next turn commit: there is something that should not wait."""
-        self._due_at = 0.0
+        """Let the next turn commit, or one after a short pause where the last commit was refused."""
+        self._due_at = self._not_before
+
+    def rejoined(self) -> None:
+        """The member has partitions of the group again: what was said to it before counts no more."""
+        self.expelled = False
+
+    def uncommitted(self, names: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Those of these partitions whose committable offset the group does not have yet, with that offset."""
+        return {name: offset for name, offset in self._offsets(all_of_them=False).items() if name in names}
 
     def on_commit(self, answer: CommitAnswer) -> None:
-        """The coordinator's answer to what was sent while polling.
+        """The coordinator's answer to a commit.
+
+        An answer does not say which commit it is to. It is taken for one to the oldest: so none ever proves more
+        than it may, nor is it taken for a partition that has been away since.
 
         Raises:
             GroupRefused: this member's commits will never be accepted.
         """
-        # One that a callback overtook proves nothing any more.
-        sent_at = self._pending.sent_at if self._pending and self._pending.answer is None else 0.0
-        self._take(answer, sent_at)
-
-    def flush(self, names: Collection[TopicPartition], deadline: float) -> bool:
-        """Commit these partitions and wait for the answer, trying again until `deadline`; whether all are committed.
-
-        Raises:
-            GroupRefused: this member's commits will never be accepted.
-        """
-        while offsets := {n: o for n, o in self._offsets(all_of_them=False).items() if n in names}:
-            began = monotonic()
-            future = in_background(partial(self._membership.commit_now, offsets))
-            try:
-                answer = future.result(max(0.1, deadline - began))
-            except TimeoutError:
-                break
-            self._take(answer, began)
-            if any(error.code() in _LOST for error in answer.errors.values()) or monotonic() > deadline:
-                break
-            sleep(RETRY_SECONDS if answer.errors else 0)
-        for name, offset in offsets.items():
-            log.error("commit_unanswered", topic=name.topic, partition=name.partition, offset=offset)
-        return not offsets
-
-    def _awaits_answer(self, polling: bool, now: float) -> bool:
-        pending = self._pending
-        if pending is None or now - pending.sent_at > FORGET_SECONDS:
-            return False
-        return polling or pending.answer is not None
-
-    def _take(self, answer: CommitAnswer, sent_at: float) -> None:
-        self._pending = None
+        sent = self._unanswered.popleft()
         for name, offset in answer.taken.items():
-            if name in self._partitions:
-                self._partitions[name].committed = offset
-        if answer.taken and not answer.errors:
-            self._lease.proved(sent_at)
-            self._counter.committed(monotonic() - sent_at)
-        for code, message in {error.name(): error.str() for error in answer.errors.values()}.items():
-            # In a rebalance or an outage the next commit holds it, or the partitions are lost.
+            partition = sent.partitions.get(name)
+            if partition is not None and partition is self._partitions.get(name):
+                partition.committed = offset
+        if answer.taken:
+            # A refusal of the member itself would have been one of every partition.
+            self.expelled = False
+            self._lease.proved(sent.at)
+            self._counter.committed(monotonic() - sent.at)
+        if answer.errors:
+            self._refused(answer.errors)
+        else:
+            self._refusals.clear()
+
+    def _refused(self, errors: Mapping[TopicPartition | None, KafkaError]) -> None:
+        """In a rebalance or an outage the next commit holds what this one did not, or the partitions are lost."""
+        self._due_at = self._not_before = monotonic() + RETRY_SECONDS
+        for code, message in {error.name(): error.str() for error in errors.values()}.items():
             self._counter.commit_failed(code)
-            log.warning("commit_failed", code=code, message=message)
-        for error in answer.errors.values():
+            if code not in self._refusals:
+                self._refusals.add(code)
+                log.warning("commit_failed", code=code, message=message)
+        if any(error.code() in _EXPELLED for error in errors.values()):
+            self.expelled = True
+            self._lease.lost()
+        for error in errors.values():
             if error.fatal() or error.code() in _FATAL:
                 raise GroupRefused(f"a commit was refused for good: {error.str()}")
 
@@ -152,6 +151,8 @@ class Commits:
         offsets: dict[TopicPartition, int] = {}
         for name, partition in self._partitions.items():
             committable = partition.committable
-            if committable is not None and (all_of_them or committable != partition.committed):
+            if committable is None or partition.state is PartitionState.LOST:
+                continue
+            if all_of_them or committable != partition.committed:
                 offsets[name] = committable
         return offsets

@@ -22,9 +22,7 @@ _ROOM_SECONDS: Final = 0.05
 _TIMEOUT_MS: Final = 15_000
 """After a replay was killed, readers of committed records wait so long at most; the next run ends its transaction."""
 _LARGEST_MESSAGE: Final = 1_000_000_000
-_TAKEN_OVER: Final = frozenset(
-    {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED, KafkaError._STATE}
-)
+_TAKEN_OVER: Final = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
 
 
 class DeadTransactionFailed(PoolError):
@@ -128,8 +126,12 @@ class DeadTransactions:
         return True
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None and self._refused is None and error.code() != KafkaError._PURGE_QUEUE:
-            self._refused = f"a record cannot be written to {message.topic()}[{message.partition()}]: {error.str()}"
+        if error is None or self._refused is not None or error.code() == KafkaError._PURGE_QUEUE:
+            return
+        where = f"{message.topic()}[{message.partition()}]"
+        self._refused = f"a record cannot be written to {where}: {error.str()}"
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            self._refused += " (with the header pool.replay.group; raise the topic's max.message.bytes by a little)"
 
     def _do(self, step: Callable[[], Any]) -> None:
         """One step of a transaction; repeated, as librdkafka asks, while another try may help."""
@@ -145,19 +147,20 @@ class DeadTransactions:
                 return
 
     def _failed(self, error: KafkaError) -> DeadTransactionFailed:
-        with suppress(KafkaException):
-            self._producer.poll(0)  # what the brokers said of the record itself tells more
+        try:
+            self._producer.poll(0)  # what the brokers said of a record, or what was fatal, tells more
+        except KafkaException as fatal:
+            error = fatal.args[0]
         if error.txn_requires_abort():
             # Where that fails, too, the next run or the brokers' timeout ends the transaction.
             with suppress(KafkaException):
                 self._producer.abort_transaction(_ANSWER_SECONDS)
-        if error.code() in _TAKEN_OVER and self._refused is None:
+        if error.code() in _TAKEN_OVER:
             return DeadTransactionFailed(
                 f"another replay or drop of {self._mark.topic} has begun, and this one has ended; what it had"
                 " committed stays. Run it again when the other is done"
             )
-        why = self._refused or error.str()
         return DeadTransactionFailed(
-            f"{why}; what was committed before stays. See to that (the header pool.replay.group adds some bytes: a"
-            " topic may need a larger max.message.bytes) and run the same command again: it goes on from there"
+            f"{self._refused or error.str()}; what was committed before stays. See to that, and run the same command"
+            " again: it goes on from there"
         )

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from workers import kafka
@@ -41,7 +41,7 @@ class GroupRefused(PoolError):
 
 
 class Delegate(Protocol):
-    """Who owns what the group assigns. Each returns before the group goes on."""
+    """Who owns what the group assigns. What is revoked or lost it gives back later, by `Membership.give_back`."""
 
     def on_assign(self, names: Sequence[TopicPartition]) -> None: ...
 
@@ -50,20 +50,16 @@ class Delegate(Protocol):
     def on_lost(self, names: Sequence[TopicPartition]) -> None: ...
 
 
-class Nobody:
-    """Owns nothing any more: what the group takes away on the way out was drained and committed before."""
-
-    def on_assign(self, names: Sequence[TopicPartition]) -> None:
-        return
-
-    on_revoke = on_lost = on_assign
-
-
 class Identity(NamedTuple):
     """Who this member is to the group; None and -1 before it has joined."""
 
     member_id: str | None
     generation: int
+
+    @property
+    def joined(self) -> bool:
+        """Whether the client counts itself in."""
+        return self.member_id is not None and self.generation > 0
 
 
 class CommitAnswer(NamedTuple):
@@ -94,18 +90,17 @@ class Membership:
         self._on_commit = on_commit
         self._error: KafkaError | None = None
         self._joined = False
+        self._leaving = False
         properties = kafka.group_member(user, group, {"on_commit": self._committed})
         self._logs = properties["logger"]
         self._consumer = Consumer({**properties, "error_cb": self._on_error})
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Join the group for these topics, or change what is subscribed to."""
-        self._consumer.subscribe(
-            list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-        )
+        self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     def poll(self) -> None:
-        """Let callbacks run; they may block in the delegate.
+        """Let callbacks run; none of them blocks.
 
         Raises:
             GroupRefused: there is no way back into the group.
@@ -127,17 +122,16 @@ class Membership:
         """
         self._consumer.commit(offsets=_with_offsets(offsets), asynchronous=True)
 
-    def commit_now(self, offsets: Mapping[TopicPartition, int]) -> CommitAnswer:
-        """Commit and wait for the answer, for as long as `socket.timeout.ms`: for callbacks and the end."""
-        try:
-            answer = self._consumer.commit(offsets=_with_offsets(offsets), asynchronous=False)
-        except KafkaException as error:
-            return CommitAnswer({}, {None: error.args[0]})
-        return _answer(None, answer or [])
+    def give_back(self, names: Sequence[TopicPartition]) -> None:
+        """Nothing works on these revoked or lost partitions any more: the group may go on."""
+        self._consumer.incremental_unassign([KafkaPartition(*name) for name in names])
 
     def close(self) -> None:
-        """Leave the group. Blocks until the coordinator has heard of it, or does not answer."""
-        self._delegate = Nobody()
+        """Leave the group; what it takes away on the way out was drained and committed before.
+
+        Blocks until the coordinator has heard of it, or does not answer.
+        """
+        self._leaving = True
         self._consumer.close()
 
     def _assigned(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
@@ -145,15 +139,29 @@ class Membership:
         # Before anything else: paused here, inside the callback, no record is ever fetched.
         consumer.pause(partitions)
         self._joined = True
-        self._delegate.on_assign(_names(partitions))
+        if not self._leaving:
+            self._delegate.on_assign(_names(partitions))
 
     def _revoked(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._delegate.on_revoke(_names(partitions))
-        consumer.incremental_unassign(partitions)
+        if self._postponed(consumer, partitions):
+            self._delegate.on_revoke(_names(partitions))
 
     def _lost(self, consumer: Consumer, partitions: list[KafkaPartition]) -> None:
-        self._delegate.on_lost(_names(partitions))
-        consumer.incremental_unassign(partitions)
+        if self._postponed(consumer, partitions):
+            self._delegate.on_lost(_names(partitions))
+
+    def _postponed(self, consumer: Consumer, partitions: list[KafkaPartition]) -> bool:
+        """Keep partitions until `give_back`, other than on the way out.
+
+        The group waits for the partitions themselves, not for the callback's end. In the callback no answer to a
+        commit could arrive, since only `poll` brings it, and any other thread's call would wait for the callback.
+        To assign nothing is what keeps the client from giving them back by itself as the callback returns.
+        """
+        if self._leaving:
+            consumer.incremental_unassign(partitions)
+        else:
+            consumer.incremental_assign([])
+        return not self._leaving
 
     def _committed(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
         self._on_commit(_answer(error, partitions))

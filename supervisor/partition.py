@@ -1,5 +1,7 @@
 """One assigned partition, over all of its workers."""
 
+from dataclasses import dataclass, field
+from threading import Lock
 from time import monotonic
 
 from supervisor.process import Worker
@@ -12,32 +14,42 @@ from workers.slot import COMMITTABLE, COUNTERS, DEAD_LETTERS, END, POSITION, REC
 RATE_SECONDS = 1.0
 
 
+@dataclass(slots=True)
+class History:
+    """What is kept of a partition when it leaves, for when it comes back: a metric never goes back."""
+
+    totals: list[int] = field(default_factory=lambda: [0] * WORDS)
+    """A slot's words with the counters of all dead workers added up."""
+    restarts: int = 0
+
+
 class AssignedPartition:
     """Where a partition stands, from its assignment until it is given back.
 
     Args:
         name: topic and partition.
-        totals: the counters of its workers before, which go on from there; changed in place.
+        history: what was before, which goes on from there.
     """
 
-    def __init__(self, name: TopicPartition, totals: list[int]) -> None:
+    def __init__(self, name: TopicPartition, history: History) -> None:
         self.name = name
         self.worker: Worker | None = None
         self.committed: int | None = None
         self.deaths = 0
         """Deaths in a row, soon after each other."""
-        self.restarts = 0
         self.due_at = 0.0
-        """When the back-off ends, on the monotonic clock."""
+        """Before when no worker is started, on the monotonic clock."""
         self.drained = False
         """Whether the last worker finished what it had in hand, or there was none."""
         self._state = PartitionState.RESOLVING
         self._resume: int | None = None
         self._position: int | None = None
         self._end: int | None = None
-        self._totals = totals
+        self._history = history
         self._rate = 0.0
-        self._rated = (monotonic(), totals[RECORDS])
+        self._rated = (monotonic(), history.totals[RECORDS])
+        # Another thread reads while a dead worker's counters are added up: it must not see them twice, or not at all.
+        self._burial = Lock()
 
     @property
     def state(self) -> PartitionState:
@@ -70,23 +82,31 @@ class AssignedPartition:
 
     def bury_worker(self) -> Worker:
         """Take over what a dead worker left in its slot, for the last time, and forget it."""
-        worker, self.worker = self.worker, None
-        assert worker is not None
-        self._resume = worker.words[COMMITTABLE]
-        self._position = worker.words[POSITION]
-        self._end = self._known_end(worker)
-        for counter in COUNTERS:
-            self._totals[counter] += worker.words[counter]
+        with self._burial:
+            worker, self.worker = self.worker, None
+            assert worker is not None
+            self._resume = worker.words[COMMITTABLE]
+            self._position = worker.words[POSITION]
+            self._end = self._known_end(worker)
+            for counter in COUNTERS:
+                self._history.totals[counter] += worker.words[counter]
         return worker
+
+    def back_off(self, deaths: int, seconds: float) -> None:
+        """The worker died, for the `deaths`th time in a row: the next one has to wait."""
+        self.deaths = deaths
+        self.due_at = monotonic() + seconds
+        self._history.restarts += 1
 
     def totals(self) -> list[int]:
         """A slot's words, with the counters added up over all workers, the living one too."""
-        if self.worker is None:
-            return list(self._totals)
-        words = list(self.worker.words)
-        for counter in COUNTERS:
-            words[counter] += self._totals[counter]
-        return words
+        with self._burial:
+            if self.worker is None:
+                return list(self._history.totals)
+            words = list(self.worker.words)
+            for counter in COUNTERS:
+                words[counter] += self._history.totals[counter]
+            return words
 
     def measure_rate(self) -> None:
         """Note how many records were handled since the last note, when that is long enough ago."""
@@ -97,7 +117,11 @@ class AssignedPartition:
             self._rated = (now, records)
 
     def status(self) -> PartitionStatus:
-        worker = self.worker
+        """Its line of `/status`; another thread may ask for it."""
+        with self._burial:
+            return self._status(self.worker)
+
+    def _status(self, worker: Worker | None) -> PartitionStatus:
         end = self._known_end(worker)
         return PartitionStatus(
             topic=self.name.topic,
@@ -111,7 +135,7 @@ class AssignedPartition:
             records=self._count(RECORDS),
             results=self._count(RESULTS),
             dead_letters=self._count(DEAD_LETTERS),
-            restarts=self.restarts,
+            restarts=self._history.restarts,
             rate=round(self._rate, 1),
         )
 
@@ -121,8 +145,4 @@ class AssignedPartition:
         return worker.words[END]
 
     def _count(self, counter: int) -> int:
-        return self._totals[counter] + (self.worker.words[counter] if self.worker else 0)
-
-
-def no_totals() -> list[int]:
-    return [0] * WORDS
+        return self._history.totals[counter] + (self.worker.words[counter] if self.worker else 0)

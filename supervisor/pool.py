@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Protocol
 
 from supervisor.forks import ForkServer
-from supervisor.partition import AssignedPartition, no_totals
+from supervisor.partition import AssignedPartition, History
 from supervisor.process import Worker, cause_of
 from supervisor.restart import RestartPolicy
 from supervisor.states import PartitionState
@@ -16,14 +16,15 @@ from workers.errors import PoolError
 from workers.log import log
 from workers.protocol import Exited, Fork, Forked, ForkFailed
 from workers.records import TopicPartition
-from workers.slot import POLLED, SlotTable
+from workers.slot import SlotTable
 
 AWAKE_SECONDS = 1.0
 """A longer pause between two looks at the workers means that the supervisor itself was stopped."""
-
-
 START_ATTEMPTS = 2
 """How many more workers are tried when the first ones die without a word before they are ready."""
+
+
+_LEAVING = (PartitionState.DRAINING, PartitionState.STOPPED, PartitionState.LOST)
 
 
 class WorkersCannotStart(PoolError):
@@ -40,9 +41,8 @@ class Pool:
     """The assigned partitions and their workers.
 
     Args:
-        table: the slots.
+        table: the slots: as many workers run at once; further partitions wait.
         selector: gets the workers' channels.
-        max_workers: how many run at once; further partitions wait.
         worker_timeout: seconds without a sign of life after which a worker is killed.
         counter: hears of each death.
         users: the user's own metrics, which are kept by slot.
@@ -53,21 +53,19 @@ class Pool:
         table: SlotTable,
         selector: selectors.BaseSelector,
         *,
-        max_workers: int,
         worker_timeout: float,
         counter: DeathCounter,
         users: UserMetrics,
     ) -> None:
         self.partitions: dict[TopicPartition, AssignedPartition] = {}
-        self.history: dict[TopicPartition, list[int]] = {}
-        """The counters of every partition that was ever here: metrics never go back."""
+        self.history: dict[TopicPartition, History] = {}
+        """Of every partition that was ever here."""
         self.server: ForkServer | None = None
         """Where workers are forked; None while there is none that is ready."""
         self.largest_message: dict[str, int] = {}
         """Bytes that a worker's producer must be able to send, by input topic."""
         self._table = table
         self._selector = selector
-        self._max_workers = max_workers
         self._timeout = worker_timeout
         self._counter = counter
         self._users = users
@@ -84,8 +82,8 @@ class Pool:
     def assign(self, names: Iterable[TopicPartition]) -> None:
         """Take partitions over; each waits for its start offset."""
         for name in names:
-            totals = self.history.setdefault(name, no_totals())
-            self.partitions[name] = AssignedPartition(name, totals)
+            assert name not in self.partitions, f"{name} is assigned twice"
+            self.partitions[name] = AssignedPartition(name, self.history.setdefault(name, History()))
 
     def drop(self, names: Iterable[TopicPartition]) -> None:
         """Forget partitions whose workers are dead."""
@@ -104,17 +102,20 @@ class Pool:
                 partition.worker.watch_life(elapsed, self._timeout)
             elif partition.state is PartitionState.BACKING_OFF and partition.due_at <= now:
                 partition.become(PartitionState.WAITING)
-            if partition.state is PartitionState.WAITING and self.server and self._has_room():
+            due = partition.state is PartitionState.WAITING and partition.due_at <= now
+            if due and self.server and self._free:
                 self._fork(partition, self.server)
 
     def drain(self, names: Iterable[TopicPartition]) -> None:
         """Have the workers of these partitions finish the record in hand, flush and end."""
         for name in names:
             partition = self.partitions[name]
+            if partition.state in _LEAVING:
+                continue
             if partition.worker is None:
                 partition.drained = True
                 partition.become(PartitionState.STOPPED)
-            elif partition.state is not PartitionState.DRAINING:
+            else:
                 partition.become(PartitionState.DRAINING)
                 partition.worker.drain()
 
@@ -122,13 +123,16 @@ class Pool:
         """Kill the workers of these partitions; their deaths are confirmed later."""
         for name in names:
             partition = self.partitions[name]
-            if partition.worker is None:
-                if partition.state is not PartitionState.STOPPED:
-                    partition.become(PartitionState.STOPPED)
-                continue
-            if partition.state is not PartitionState.DRAINING:
-                partition.become(PartitionState.DRAINING)
-            partition.worker.kill(cause)
+            if partition.worker:
+                partition.worker.kill(cause)
+
+    def lose(self, names: Iterable[TopicPartition]) -> None:
+        """Kill the workers of these partitions, and have nothing of them committed any more."""
+        for name in names:
+            partition = self.partitions[name]
+            if partition.state is not PartitionState.LOST:
+                partition.become(PartitionState.LOST)
+        self.kill(names, "partition lost")
 
     def alive(self, names: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Those of these partitions on which a process may still work."""
@@ -151,21 +155,17 @@ class Pool:
                 case ForkFailed(number, text) if worker.number == number:
                     if not self._ever_ready:
                         raise WorkersCannotStart(f"cannot fork a worker: {text}")
-                    self._died(partition, None, f"fork failed: {text}")
+                    worker.kill(f"fork failed: {text}")
+                    self._died(partition, None)
                 case Exited(pid, status) if worker.pid == pid:
-                    self._died(partition, status, cause_of(worker, status))
+                    self._died(partition, status)
 
     def bury_orphans(self) -> bool:
         """After the fork server's death: take note of dead workers; True once none is left."""
         for partition in list(self.partitions.values()):
-            if partition.worker is None:
-                continue
-            if partition.worker.confirmed_dead():
-                self._died(partition, None, cause_of(partition.worker, None))
+            if partition.worker and partition.worker.confirmed_dead():
+                self._died(partition, None)
         return not self.workers
-
-    def _has_room(self) -> bool:
-        return bool(self._free) and self._table.slots - len(self._free) < self._max_workers
 
     def _fork(self, partition: AssignedPartition, server: ForkServer) -> None:
         start = partition.committable
@@ -189,14 +189,15 @@ class Pool:
             partition.become(PartitionState.RUNNING)
         log.info("worker_ready", **_facts(partition), worker_pid=worker.pid, offset=partition.position)
 
-    def _died(self, partition: AssignedPartition, status: int | None, cause: str) -> None:
+    def _died(self, partition: AssignedPartition, status: int | None) -> None:
         worker = partition.bury_worker()
         stacks = worker.close()
+        cause = cause_of(worker, status)
         self._users.worker_died(worker.slot)
         self._free.append(worker.slot)
         reason = worker.ended.reason if worker.ended else None
         facts = _facts(partition) | {"worker_pid": worker.pid, "offset": partition.committable}
-        if reason is WorkerExit.DRAINED:
+        if reason is WorkerExit.DRAINED and partition.state is PartitionState.DRAINING:
             partition.drained = True
             partition.become(PartitionState.STOPPED)
             log.info("worker_drained", **facts)
@@ -206,20 +207,18 @@ class Pool:
         self._counter.died(*partition.name, cause)
         if partition.state is PartitionState.DRAINING:
             partition.become(PartitionState.STOPPED)
-        elif not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.restarts >= START_ATTEMPTS):
-            raise WorkersCannotStart(text or cause)
-        elif reason is WorkerExit.OUT_OF_RANGE:
-            partition.become(PartitionState.RESOLVING)
-        else:
-            self._back_off(partition, monotonic() - worker.started_at, polled=worker.words[POLLED])
+        elif partition.state is not PartitionState.LOST:
+            out_of_range = reason is WorkerExit.OUT_OF_RANGE
+            partition.become(PartitionState.RESOLVING if out_of_range else PartitionState.BACKING_OFF)
+            if not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.deaths >= START_ATTEMPTS):
+                raise WorkersCannotStart(text or cause)
+            self._back_off(partition, monotonic() - worker.started_at)
 
-    def _back_off(self, partition: AssignedPartition, lived: float, polled: int) -> None:
-        partition.deaths = self._policy.deaths_in_row(partition.deaths, lived)
-        partition.restarts += 1
-        delay = self._policy.delay(partition.deaths)
-        partition.due_at = monotonic() + delay
-        partition.become(PartitionState.BACKING_OFF)
-        log.warning("worker_restarts", **_facts(partition), in_seconds=round(delay, 3), deaths=partition.deaths)
+    def _back_off(self, partition: AssignedPartition, lived: float) -> None:
+        deaths = self._policy.deaths_in_row(partition.deaths, lived)
+        delay = self._policy.delay(deaths)
+        partition.back_off(deaths, delay)
+        log.warning("worker_restarts", **_facts(partition), in_seconds=round(delay, 3), deaths=deaths)
 
 
 def _facts(partition: AssignedPartition) -> dict[str, object]:

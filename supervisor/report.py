@@ -54,7 +54,7 @@ class Facts:
     def totals(self) -> dict[TopicPartition, list[int]]:
         """The counters of every partition that was ever here, so that none goes back."""
         living = {partition.name: partition.totals() for partition in self._listed()}
-        return {**{name: list(words) for name, words in list(self._pool.history.items())}, **living}
+        return {**{name: list(past.totals) for name, past in list(self._pool.history.items())}, **living}
 
     def alive(self) -> tuple[bool, str]:
         """Whether the loop turns; nothing about traffic, rebalances or brokers."""
@@ -77,4 +77,3 @@ def _version() -> str:
         return version("partition-pool")
     except PackageNotFoundError:
         return "unknown"
-

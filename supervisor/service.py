@@ -7,9 +7,9 @@ from typing import NoReturn
 from supervisor.http import Application, HttpServer
 from supervisor.membership import GroupRefused
 from supervisor.metrics import AllMetrics, PoolCollector
-from supervisor.supervisor import Supervisor
+from supervisor.supervisor import DataLost, Supervisor
 from supervisor.user_metrics import UserMetrics
-from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
+from workers.errors import ConfigInvalid, ExitCode, PoolError
 from workers.lifeline import adopt_orphans
 from workers.log import configure, log
 from workers.settings import Settings
@@ -31,15 +31,21 @@ def _code_of(settings: Settings) -> ExitCode:
     except PoolError as error:
         log.critical("pool_cannot_run", reason=str(error), kind=type(error).__name__)
         return _exit_code(error)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - it ends the process, with a code of its own
         log.critical("supervisor_bug", consequence="its workers are killed", exc_info=True)
         return ExitCode.BUG
 
 
 def _exit_code(error: PoolError) -> ExitCode:
-    if isinstance(error, ConfigInvalid):
-        return ExitCode.USAGE
-    return ExitCode.GROUP if isinstance(error, GroupRefused) else ExitCode.APP
+    match error:
+        case ConfigInvalid():
+            return ExitCode.USAGE
+        case GroupRefused():
+            return ExitCode.GROUP
+        case DataLost():
+            return ExitCode.DATA_LOSS
+        case _:
+            return ExitCode.APP
 
 
 def _run(settings: Settings) -> ExitCode:

@@ -50,8 +50,8 @@ def resolve(
     end = _offsets(admin, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
     initial = _initial(admin, names, policy, first, end)
     return {
-        name: decide(_later(resume[name], committed.get(name)), committed.get(name), first[name], end[name], initial[name])
-        for name in names
+        name: decide(_later(before, committed.get(name)), committed.get(name), first[name], end[name], initial[name])
+        for name, before in resume.items()
     }
 
 

@@ -14,6 +14,7 @@ A partition, from its assignment until it is given back:
 - BACKING_OFF: its worker died, and the next one is due after a while.
 - DRAINING: its worker finishes the record in hand and flushes; there is none after it.
 - STOPPED: no process works on it any more.
+- LOST (from every state): the group has given it away. Its worker is killed, and nothing of it is committed.
 
 The supervisor:
 
@@ -39,6 +40,7 @@ class PartitionState(StrEnum):
     BACKING_OFF = "backing_off"
     DRAINING = "draining"
     STOPPED = "stopped"
+    LOST = "lost"
 
     def to(self, state: "PartitionState") -> "PartitionState":
         """`state`, where it may follow this one.
@@ -73,13 +75,14 @@ _P = PartitionState
 _S = SupervisorState
 
 _PARTITION: Final[Mapping[PartitionState, frozenset[PartitionState]]] = {
-    _P.RESOLVING: frozenset({_P.WAITING, _P.STOPPED}),
-    _P.WAITING: frozenset({_P.STARTING, _P.STOPPED}),
-    _P.STARTING: frozenset({_P.RUNNING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.STOPPED}),
-    _P.RUNNING: frozenset({_P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.STOPPED}),
-    _P.BACKING_OFF: frozenset({_P.WAITING, _P.STOPPED}),
-    _P.DRAINING: frozenset({_P.STOPPED}),
-    _P.STOPPED: frozenset(),
+    _P.RESOLVING: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
+    _P.WAITING: frozenset({_P.STARTING, _P.STOPPED, _P.LOST}),
+    _P.STARTING: frozenset({_P.RUNNING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.RUNNING: frozenset({_P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.BACKING_OFF: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
+    _P.DRAINING: frozenset({_P.STOPPED, _P.LOST}),
+    _P.STOPPED: frozenset({_P.LOST}),
+    _P.LOST: frozenset(),
 }
 
 _SUPERVISOR: Final[Mapping[SupervisorState, frozenset[SupervisorState]]] = {

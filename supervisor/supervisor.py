@@ -2,7 +2,7 @@
 
 import os
 import selectors
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -12,8 +12,9 @@ from confluent_kafka.admin import AdminClient
 from supervisor.app_host import AppHost
 from supervisor.background import in_background
 from supervisor.commits import Commits
+from supervisor.departure import HURRY_SECONDS, Cause, Departure, Limits
 from supervisor.lease import Lease
-from supervisor.membership import CommitAnswer, Membership
+from supervisor.membership import CommitAnswer, GroupRefused, Membership
 from supervisor.metrics import Counters, Rebalance
 from supervisor.partition import AssignedPartition
 from supervisor.pool import Pool
@@ -34,11 +35,8 @@ from workers.settings import GroupProtocol, Settings
 from workers.slot import SLOT_BYTES, SlotTable
 
 TURN_SECONDS: Final = 0.05
-IDENTITY_SECONDS: Final = 1.0
-"""How often the member asks its client who it is."""
-DRAIN_SHARE: Final = 0.75
-COMMIT_SHARE: Final = 0.9
-"""Of `drain_timeout`: until when workers may finish, and until when the last commit is waited for."""
+HURRIED_TURN_SECONDS: Final = 0.01
+"""While partitions leave or wait for the lease, of which only polling tells."""
 
 
 class DataLost(PoolError):
@@ -74,7 +72,6 @@ class Supervisor:
         self.pool = Pool(
             table,
             self._selector,
-            max_workers=settings.max_workers,
             worker_timeout=settings.worker_timeout,
             counter=self.counters,
             users=users,
@@ -82,7 +79,9 @@ class Supervisor:
         self.facts = Facts(settings.protocol, self.pool)
         self._lease = Lease(settings.lease_seconds, by_commit=settings.protocol is GroupProtocol.CONSUMER)
         self._group: GroupWork | None = None
-        self._identity_at = 0.0
+        self._departures: list[Departure] = []
+        self._left_behind = False
+        """Whether anything was left undrained or uncommitted while stopping."""
         setup = Setup(settings.app, settings, str(users.directory))
         self._host = AppHost(setup, slots_fd, table, self._selector, self.pool, self._on_loaded)
 
@@ -96,44 +95,67 @@ class Supervisor:
         try:
             while not self._signals.stops:
                 self._turn()
-            return self._shut_down()
-        except DataLost as error:
+            return self._stop()
+        except GroupRefused:
+            raise
+        except PoolError as error:
+            # What is done stays done, and the group need not wait for the session's end.
             log.critical("stopping", reason=str(error))
-            self._shut_down()
-            return ExitCode.DATA_LOSS
+            self._stop()
+            raise
         finally:
             # However this ends, no worker outlives it.
             self._host.kill()
 
-    def _turn(self, *, polling: bool = True) -> None:
-        """One turn of the loop. Within a callback of the group all goes on but its polling."""
-        for key, _ in self._selector.select(TURN_SECONDS):
+    def _turn(self) -> None:
+        """One turn of the loop; nothing in it waits for a broker."""
+        self._hear()
+        self._host.turn()
+        if self._group:
+            self._group.resolver.turn()
+            if self.facts.identity.joined:
+                self._lease.turn()
+                self._group.commits.turn()
+            self._take_part(self._group)
+            self._depart(self._group)
+        self.pool.reconcile(self._lease.deadline_ns)
+
+    def _hear(self) -> None:
+        """Wait a moment for signals, workers and the fork server, and heed what they say."""
+        hurried = self._departures or (self.pool.partitions and not self._lease.held())
+        for key, _ in self._selector.select(HURRIED_TURN_SECONDS if hurried else TURN_SECONDS):
             # What was handled just before may have closed it.
             if self._selector.get_map().get(key.fd) is key:
                 key.data()
         self.facts.turned_at = monotonic()
-        self._host.turn()
-        if self._group:
-            self._group.resolver.turn()
-            self._lease.turn()
-            self._group.commits.turn(polling=polling)
-        self.pool.reconcile(self._lease.deadline_ns)
-        if self._group and polling:
-            self._take_part(self._group)
 
     def _take_part(self, group: GroupWork) -> None:
         """Subscribe when topics are ready, let the group's callbacks run, and note who we are to it."""
-        if group.topics.turn():
+        facts = self.facts
+        if facts.state is not SupervisorState.DRAINING and group.topics.turn():
             self.pool.largest_message = dict(group.topics.inputs)
             group.membership.subscribe(sorted(group.topics.inputs))
-            if self.facts.state is SupervisorState.STARTING:
-                self.facts.become(SupervisorState.JOINING)
+            if facts.state is SupervisorState.STARTING:
+                facts.become(SupervisorState.JOINING)
         group.membership.poll()
-        if monotonic() >= self._identity_at:
-            self._identity_at = monotonic() + IDENTITY_SECONDS
-            self.facts.identity = group.membership.identity()
-            if self.facts.identity.generation >= 0 and self.facts.state is SupervisorState.JOINING:
-                self.facts.become(SupervisorState.RUNNING)
+        facts.identity = group.membership.identity()
+        if facts.identity.joined and facts.state is SupervisorState.JOINING:
+            facts.become(SupervisorState.RUNNING)
+
+    def _depart(self, group: GroupWork) -> None:
+        """Go on with what is on its way out; what has arrived there is given back to the group."""
+        for departure in list(self._departures):
+            if self._signals.stops > 1:
+                departure.hurry()
+            if not departure.turn():
+                continue
+            self._departures.remove(departure)
+            self.pool.drop(departure.names)
+            if departure.cause is not Cause.STOPPING:
+                group.membership.give_back(departure.partitions)
+                self._report(departure)
+            if self.facts.state is SupervisorState.DRAINING:
+                self._left_behind |= not departure.complete
 
     def _on_loaded(self, app: Declaration) -> None:
         """The app is imported: now the group is known."""
@@ -152,44 +174,44 @@ class Supervisor:
     # What the group tells, through Membership and its like.
 
     def on_assign(self, names: Sequence[TopicPartition]) -> None:
-        began = monotonic()
-        if self._settings.protocol is GroupProtocol.CLASSIC:
-            self._lease.proved(monotonic())
+        if self.facts.state is SupervisorState.DRAINING:
+            return  # they stay paused until the group is left
+        assert self._group is not None
+        self._group.commits.rejoined()
         self.pool.assign(names)
-        self._identity_at = 0.0
-        self.counters.rebalanced(Rebalance.ASSIGNED, monotonic() - began)
+        self.counters.rebalanced(Rebalance.ASSIGNED, 0.0)
         log.info("partitions_assigned", moved=_texts(names), owned=len(self.pool.partitions))
 
     def on_revoke(self, names: Sequence[TopicPartition]) -> None:
-        began = monotonic()
-        assert self._group is not None
-        timeout = self._settings.drain_timeout
-        undrained = self._drain(names, began + timeout * DRAIN_SHARE)
-        self._group.commits.flush(names, began + timeout * COMMIT_SHARE)
-        self.pool.drop(names)
-        self._identity_at = 0.0
-        seconds = monotonic() - began
-        self.counters.rebalanced(Rebalance.REVOKED, seconds)
-        log.info(
-            "partitions_revoked",
-            moved=_texts(names),
-            owned=len(self.pool.partitions),
-            undrained=len(undrained),
-            seconds=round(seconds, 3),
-        )
+        """Drain them; the group waits."""
+        self._begin(Cause.REVOKED, names)
 
     def on_lost(self, names: Sequence[TopicPartition]) -> None:
         """Somebody else may own them by now: nothing of them is committed, and their workers end at once."""
-        began = monotonic()
         self._lease.lost()
-        self._end(names, "partition lost")
-        self.pool.drop(names)
         if self.facts.state is SupervisorState.RUNNING:
             self.facts.become(SupervisorState.JOINING)
-        self._identity_at = 0.0
-        seconds = monotonic() - began
-        self.counters.rebalanced(Rebalance.LOST, seconds)
-        log.warning("partitions_lost", moved=_texts(names), seconds=round(seconds, 3))
+        self._begin(Cause.LOST, names)
+
+    def _begin(self, cause: Cause, names: Sequence[TopicPartition]) -> None:
+        assert self._group is not None
+        limits = Limits.of(monotonic(), self._settings.drain_timeout)
+        departure = Departure(cause, names, limits, self.pool, self._group.commits, self._host.replace)
+        self._departures.append(departure)
+
+    def _report(self, departure: Departure) -> None:
+        seconds = monotonic() - departure.began
+        facts = {
+            "moved": _texts(departure.partitions),
+            "owned": len(self.pool.partitions),
+            "seconds": round(seconds, 3),
+        }
+        if departure.cause is Cause.LOST:
+            self.counters.rebalanced(Rebalance.LOST, seconds)
+            log.warning("partitions_lost", **facts)
+        else:
+            self.counters.rebalanced(Rebalance.REVOKED, seconds)
+            log.info("partitions_revoked", **facts, undrained=len(departure.undrained))
 
     def _on_commit(self, answer: CommitAnswer) -> None:
         assert self._group is not None
@@ -212,52 +234,31 @@ class Supervisor:
         # So that a group without an offset has one from here on, and the lease its proof.
         self._group.commits.soon()
 
-    # The end of partitions, and of everything.
-
-    def _drain(self, names: Collection[TopicPartition], deadline: float) -> list[TopicPartition]:
-        """Have workers finish the record in hand, flush and end; kill those that have not by the deadline.
-
-        Returns:
-            The partitions that were not drained: what their workers had in hand will be repeated.
-        """
-        stops = self._signals.stops
-        self.pool.drain(names)
-        while self.pool.alive(names) and monotonic() < deadline and self._signals.stops < max(2, stops + 1):
-            self._turn(polling=False)
-        undrained = self.pool.undrained(names)
-        for name in undrained:
-            offset = self.pool.partitions[name].committable
-            log.error("partition_undrained", topic=name.topic, partition=name.partition, offset=offset)
-        self._end(self.pool.alive(names), "not drained in time")
-        return undrained
-
-    def _end(self, names: Collection[TopicPartition], cause: str) -> None:
-        """Kill these partitions' workers; none lives any more when this returns."""
-        self.pool.kill(names, cause)
-        while self.pool.alive(names):
-            self._turn(polling=False)
-
-    def _shut_down(self) -> ExitCode:
+    def _stop(self) -> ExitCode:
         """Drain all, commit, leave the group: each with a share of `drain_timeout`, so that it ends in time."""
         began, timeout = monotonic(), self._settings.drain_timeout
+        limits = Limits.of(began, timeout)
         self.facts.become(SupervisorState.DRAINING)
-        names = list(self.pool.partitions)
-        log.info("draining", partitions=len(names), timeout=timeout)
-        undrained = self._drain(names, began + timeout * DRAIN_SHARE)
-        committed = True
+        log.info("draining", partitions=len(self.pool.partitions), timeout=timeout)
+        for departure in self._departures:
+            departure.limit(limits)
         if self._group:
-            committed = self._group.commits.flush(names, began + timeout * COMMIT_SHARE)
-            self.pool.drop(names)
+            self._begin(Cause.STOPPING, list(self.pool.partitions))
+            while self._departures and monotonic() < began + timeout:
+                self._turn()
             self._leave(self._group.membership, began + timeout)
+        complete = not self._departures and not self._left_behind
         self.facts.become(SupervisorState.STOPPED)
-        log.info("stopped", undrained=len(undrained), committed=committed, seconds=round(monotonic() - began, 3))
-        return ExitCode.OK if committed and not undrained else ExitCode.UNDRAINED
+        log.info("stopped", complete=complete, seconds=round(monotonic() - began, 3))
+        return ExitCode.OK if complete else ExitCode.UNDRAINED
 
     def _leave(self, membership: Membership, deadline: float) -> None:
         left = in_background(membership.close)
-        try:
-            left.result(max(0.1, deadline - monotonic()))
-        except TimeoutError:
+        while not left.done() and monotonic() < deadline:
+            if self._signals.stops > 1:
+                deadline = min(deadline, monotonic() + HURRY_SECONDS)
+            self._hear()
+        if not left.done():
             # All is committed: the group gives the partitions away when the session ends.
             log.warning("group_not_left", consequence="the group notices when the session times out")
 

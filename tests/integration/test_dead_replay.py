@@ -94,6 +94,16 @@ def test_a_letter_without_its_value_is_left_where_it_is(scene: Scene) -> None:
     assert replayed(scene) == [1]
 
 
+def test_what_the_brokers_refuse_leaves_its_letter_open(letters: Scene) -> None:
+    narrow = letters.topics.create("narrow", 1, {"max.message.bytes": "100"})
+    refused = run_dead(letters, "replay", letters.input, "--to", narrow, "--execute", code=1)
+    assert f"cannot be written to {narrow}[0]" in refused
+    assert "raise the topic's max.message.bytes" in refused
+    assert replayed(letters, narrow) == []
+    run_dead(letters, "replay", letters.input, "--execute")
+    assert replayed(letters) == list(range(COUNT))
+
+
 def test_ctrl_c_ends_it_between_records_and_the_next_run_goes_on(letters: Scene) -> None:
     process = _slow_replay(letters)
     process.send_signal(SIGINT)
