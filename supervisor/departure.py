@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from supervisor.commits import Commits
 from supervisor.pool import Pool
+from supervisor.worker_commits import WorkerCommits
 from workers.log import log
 from workers.records import TopicPartition
 
@@ -66,7 +67,7 @@ class Departure:
         names: Sequence[TopicPartition],
         limits: Limits,
         pool: Pool,
-        commits: Commits,
+        commits: Commits | WorkerCommits,
         unstick: Callable[[], None],
     ) -> None:
         self.cause = cause

@@ -112,7 +112,12 @@ class Membership:
 
     def identity(self) -> Identity:
         """Who this member is now; never asks the broker."""
-        return Identity(self._consumer.memberid() or None, generation_of(self._consumer.consumer_group_metadata()))
+        return Identity(self._consumer.memberid() or None, generation_of(self.metadata()))
+
+    def metadata(self) -> bytes:
+        """What proves this member to the group, in librdkafka's own form; it changes with each generation."""
+        metadata: bytes = self._consumer.consumer_group_metadata()
+        return metadata
 
     def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit without waiting; the answer comes through `on_commit`.

@@ -24,6 +24,7 @@ START_ATTEMPTS = 2
 """How many more workers are tried when the first ones die without a word before they are ready."""
 
 
+_WORKING = (PartitionState.STARTING, PartitionState.RUNNING)
 _LEAVING = (PartitionState.DRAINING, PartitionState.STOPPED, PartitionState.LOST)
 
 
@@ -44,6 +45,7 @@ class Pool:
         table: the slots: as many workers run at once; further partitions wait.
         selector: gets the workers' channels.
         worker_timeout: seconds without a sign of life after which a worker is killed.
+        fenced_seconds: after which a member that is none any more would have heard of it.
         counter: hears of each death.
         users: the user's own metrics, which are kept by slot.
     """
@@ -54,6 +56,7 @@ class Pool:
         selector: selectors.BaseSelector,
         *,
         worker_timeout: float,
+        fenced_seconds: float,
         counter: DeathCounter,
         users: UserMetrics,
     ) -> None:
@@ -62,11 +65,14 @@ class Pool:
         """Of every partition that was ever here."""
         self.server: ForkServer | None = None
         """Where workers are forked; None while there is none that is ready."""
+        self.metadata = b""
+        """What proves this member to the group, where workers commit in transactions; else empty."""
         self.largest_message: dict[str, int] = {}
         """Bytes that a worker's producer must be able to send, by input topic."""
         self._table = table
         self._selector = selector
         self._timeout = worker_timeout
+        self._fenced_seconds = fenced_seconds
         self._counter = counter
         self._users = users
         self._policy = RestartPolicy()
@@ -106,6 +112,13 @@ class Pool:
             if due and self.server and self._free:
                 self._fork(partition, self.server)
 
+    def tell(self, metadata: bytes) -> None:
+        """The proof of membership has changed: tell the workers of all partitions that stay."""
+        self.metadata = metadata
+        for partition in self.partitions.values():
+            if partition.worker and partition.state in _WORKING:
+                partition.worker.tell(metadata)
+
     def drain(self, names: Iterable[TopicPartition]) -> None:
         """Have the workers of these partitions finish the record in hand, flush and end."""
         for name in names:
@@ -117,7 +130,7 @@ class Pool:
                 partition.become(PartitionState.STOPPED)
             else:
                 partition.become(PartitionState.DRAINING)
-                partition.worker.drain()
+                partition.worker.drain(self.metadata)
 
     def kill(self, names: Iterable[TopicPartition], cause: str) -> None:
         """Kill the workers of these partitions; their deaths are confirmed later."""
@@ -177,7 +190,7 @@ class Pool:
         partition.worker = worker
         partition.become(PartitionState.STARTING)
         topic, number = partition.name
-        job = Fork(worker.number, topic, number, start, slot, self.largest_message[topic])
+        job = Fork(worker.number, topic, number, start, slot, self.largest_message[topic], metadata=self.metadata)
         server.fork(job, worker.theirs, worker.crash_fd)
         # From here on the other end is held by the worker alone, and its closing tells of the worker's end.
         worker.theirs.close()
@@ -212,7 +225,11 @@ class Pool:
             partition.become(PartitionState.RESOLVING if out_of_range else PartitionState.BACKING_OFF)
             if not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.deaths >= START_ATTEMPTS):
                 raise WorkersCannotStart(text or cause)
-            self._back_off(partition, monotonic() - worker.started_at)
+            if reason is WorkerExit.FENCED:
+                # No crash: it has an heir elsewhere, of which the group is about to tell us, or it had one.
+                partition.back_off(partition.deaths, self._fenced_seconds)
+            else:
+                self._back_off(partition, monotonic() - worker.started_at)
 
     def _back_off(self, partition: AssignedPartition, lived: float) -> None:
         deaths = self._policy.deaths_in_row(partition.deaths, lived)

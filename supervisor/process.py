@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any, Final
 
 from workers.endings import WorkerExit
-from workers.protocol import Channel, Drain, Ended, FromWorker, Ready, channel_pair
+from workers.protocol import Channel, Drain, Ended, FromWorker, Metadata, Ready, channel_pair
 from workers.records import TopicPartition
 from workers.slot import BEAT, LEASE, POSITION
 
@@ -68,9 +68,13 @@ class Worker:
         if self.killed_for:
             self._signal(signal.SIGKILL)
 
-    def drain(self) -> None:
-        """Ask it to finish the record in hand, flush and end."""
-        self._channel.send(Drain())
+    def drain(self, metadata: bytes) -> None:
+        """Ask it to finish the record in hand, flush and end; `metadata` is for its last transaction."""
+        self._channel.send(Drain(metadata))
+
+    def tell(self, metadata: bytes) -> None:
+        """Tell it the new proof of membership, for its transactions."""
+        self._channel.send(Metadata(metadata))
 
     def kill(self, cause: str) -> None:
         """SIGKILL, now or as soon as it has a pid."""

@@ -25,8 +25,10 @@ from supervisor.starts import Start
 from supervisor.states import SupervisorState
 from supervisor.topic_watch import TopicWatch
 from supervisor.user_metrics import UserMetrics
+from supervisor.worker_commits import WorkerCommits
 from workers import kafka
 from workers.errors import ExitCode, PoolError
+from workers.guarantee import Guarantee
 from workers.loading import Declaration
 from workers.log import add_facts, log
 from workers.protocol import Setup
@@ -49,7 +51,7 @@ class GroupWork(NamedTuple):
     topics: TopicWatch
     membership: Membership
     resolver: Resolver
-    commits: Commits
+    commits: Commits | WorkerCommits
 
 
 class Supervisor:
@@ -73,6 +75,7 @@ class Supervisor:
             table,
             self._selector,
             worker_timeout=settings.worker_timeout,
+            fenced_seconds=2 * settings.heartbeat_interval + 1,
             counter=self.counters,
             users=users,
         )
@@ -139,8 +142,16 @@ class Supervisor:
                 facts.become(SupervisorState.JOINING)
         group.membership.poll()
         facts.identity = group.membership.identity()
+        self._tell_workers(group)
         if facts.identity.joined and facts.state is SupervisorState.JOINING:
             facts.become(SupervisorState.RUNNING)
+
+    def _tell_workers(self, group: GroupWork) -> None:
+        """Where workers commit, they do it as this member: they must know its generation."""
+        if isinstance(group.commits, WorkerCommits) and self.facts.identity.joined:
+            metadata = group.membership.metadata()
+            if metadata != self.pool.metadata:
+                self.pool.tell(metadata)
 
     def _depart(self, group: GroupWork) -> None:
         """Go on with what is on its way out; what has arrived there is given back to the group."""
@@ -166,9 +177,13 @@ class Supervisor:
         membership = Membership(settings.client("supervisor"), app.group, self, self._on_commit)
         reader = Consumer(kafka.offset_reader(settings.client("consumer"), app.group))
         resolver = Resolver(admin, reader, settings.start, self.pool.partitions, self._on_start)
-        commits = Commits(
-            membership, self.pool.partitions, self._lease, settings.commit_interval, counter=self.counters
-        )
+        commits: Commits | WorkerCommits
+        if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
+            commits = WorkerCommits(self.pool.partitions, self._lease)
+        else:
+            commits = Commits(
+                membership, self.pool.partitions, self._lease, settings.commit_interval, counter=self.counters
+            )
         self._group = GroupWork(TopicWatch(admin, app, settings.create), membership, resolver, commits)
 
     # What the group tells, through Membership and its like.
@@ -184,6 +199,8 @@ class Supervisor:
 
     def on_revoke(self, names: Sequence[TopicPartition]) -> None:
         """Drain them; the group waits."""
+        assert self._group is not None
+        self._tell_workers(self._group)
         self._begin(Cause.REVOKED, names)
 
     def on_lost(self, names: Sequence[TopicPartition]) -> None:

@@ -12,12 +12,14 @@ from workers.declaring import (
     checked_batch,
     checked_codec,
     checked_group,
+    checked_guarantee,
     checked_retries,
     dead_letter_topic,
     make_agent,
 )
 from workers.decorators import BatchDecorator, HandlerDecorator
 from workers.errors import AppInvalid
+from workers.guarantee import GuaranteeName
 from workers.handlers import place_of
 from workers.hooks import Hooks, Local
 from workers.retry import Retry
@@ -44,6 +46,7 @@ class App:
         dead_letter: where a record goes that failed for good, where an agent does not say. `{topic}` and `{group}`
             stand for the agent's own. None: such a record is fatal to its worker, and stays uncommitted.
         codec: how values are written, where an agent does not say: "json", "msgpack" or "raw".
+        guarantee: "at_least_once" or "exactly_once"; see the README.
 
     Raises:
         AppInvalid: an argument cannot be what it is.
@@ -63,8 +66,11 @@ class App:
         retries: Retry = Retry(),  # noqa: B008 frozen
         dead_letter: str | None = DEAD_LETTER,
         codec: CodecName = "json",
+        guarantee: GuaranteeName = "at_least_once",
     ) -> None:
         self._group = checked_group(group)
+        self.guarantee = checked_guarantee(guarantee)
+        """What holds over failures; the setting of the same name wins."""
         self._retries = checked_retries(retries)
         self._dead_letter = dead_letter
         self._codec = checked_codec(codec)

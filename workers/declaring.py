@@ -8,6 +8,7 @@ from workers import codec as codecs
 from workers.agent import Agent
 from workers.codec import Codec
 from workers.errors import AppInvalid
+from workers.guarantee import Guarantee
 from workers.handlers import name_of, wants_record
 from workers.retry import Retry
 from workers.topics import check_topic
@@ -82,6 +83,14 @@ def checked_codec(name: str) -> Codec:
     except ValueError:
         allowed = ", ".join(f'"{codec}"' for codec in Codec)
         raise AppInvalid(f"codec={name!r} is unknown: {allowed} are known") from None
+
+
+def checked_guarantee(name: str) -> Guarantee:
+    try:
+        return Guarantee(name)
+    except ValueError:
+        allowed = ", ".join(f'"{guarantee}"' for guarantee in Guarantee)
+        raise AppInvalid(f"guarantee={name!r} is unknown: {allowed} are known") from None
 
 
 def checked_retries(retries: Retry) -> Retry:

@@ -95,7 +95,9 @@ def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> 
 def offset_reader(user: Properties, group: str) -> dict[str, Any]:
     """Settings of a consumer that only asks what the group has committed; it never joins."""
     mine = {k: v for k, v in user.items() if k not in _MEMBERSHIP}
-    return _client("consumer", {}, mine, {"group.id": group, "enable.auto.commit": False})
+    # Committed ones of a dead worker's open transaction would only be told once a successor has ended it.
+    forced = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
+    return _client("consumer", {}, mine, forced)
 
 
 def admin(user: Properties) -> dict[str, Any]:

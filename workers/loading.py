@@ -12,6 +12,7 @@ import msgspec
 
 from workers.app import App
 from workers.errors import AppInvalid, PoolError
+from workers.guarantee import Guarantee
 
 _OURS: Final = str(Path(__file__).parent)
 
@@ -31,6 +32,7 @@ class Declaration(msgspec.Struct, frozen=True):
 
     group: str
     agents: tuple[AgentDeclaration, ...]
+    guarantee: Guarantee = Guarantee.AT_LEAST_ONCE
 
 
 def load_app(name: str, *, group: str | None = None) -> App:
@@ -60,7 +62,7 @@ def declaration(app: App) -> Declaration:
         AgentDeclaration(agent.name, agent.topic, agent.output, agent.dead_letter, agent.batch)
         for agent in app.agents.values()
     )
-    return Declaration(app.group, agents)
+    return Declaration(app.group, agents, app.guarantee)
 
 
 def _import(name: str) -> ModuleType:

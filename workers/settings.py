@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from msgspec import Meta, Struct, structs
 
+from workers.guarantee import GuaranteeName
 from workers.librdkafka_properties import Scope, Value, find, is_secret
 
 REDACTED: Final = "<redacted>"
@@ -91,7 +92,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 0.1
     batch_size: Annotated[int, _count("The most records a worker takes from its queue at once.", 1, 100_000)] = 1000
     guarantee: Annotated[
-        Literal["at_least_once", "exactly_once"] | None,
+        GuaranteeName | None,
         _choice("What holds over failures, in place of the App's own.", "at_least_once", "exactly_once"),
     ] = None
     start: Annotated[

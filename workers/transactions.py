@@ -1,4 +1,4 @@
-"""Exactly once: results, dead letters and the input's position in one transaction, by a member of the group (KIP-447)."""
+"""Exactly once: results, dead letters and the position in one transaction, by a member of the group (KIP-447)."""
 
 from collections.abc import Callable
 from time import monotonic_ns
@@ -174,7 +174,7 @@ class TransactionalOffsets(Offsets):
         elif idle or monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
             self.flush(settle)
 
-    def flush(self, settle: Settle) -> None:
+    def flush(self, settle: Settle) -> None:  # noqa: ARG002 refusals spoil the transaction
         """Commit the position, and with it the results and dead letters of the records below.
 
         Raises:

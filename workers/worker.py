@@ -12,6 +12,7 @@ from workers.app import App
 from workers.care import Care, Condemned
 from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
+from workers.guarantee import Guarantee
 from workers.log import add_facts, log
 from workers.protocol import Channel, Ended, Fork, Ready, Setup, ToWorker
 from workers.records import TopicPartition
@@ -82,16 +83,17 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     settings = setup.settings
     statistics = ClientStatistics(words)
     properties = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
-    consumer = Consumer(kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer))
+    reading = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer)
     start = job.start
-    if settings.guarantee == "exactly_once":
+    if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
         place = TopicPartition(job.topic, job.partition)
         producer = Producer({**properties, **kafka.transactional(app.group, place)})
         transactions = TransactionalSink(producer, place, watch.alive)
+        consumer = Consumer({**reading, "isolation.level": "read_committed"})
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:
-        sink = KafkaSink(Producer(properties))
+        consumer, sink = Consumer(reading), KafkaSink(Producer(properties))
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
     condemned = {offset: Condemned(WorkerKiller(cause), deaths) for offset, (cause, deaths) in job.condemned.items()}
