@@ -6,9 +6,11 @@ BIN      := $(VENV)/bin
 DURATION ?=
 ARGS     ?=
 TESTS    ?=
+SEED     ?=
+MINUTES  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test faults lint format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -20,6 +22,9 @@ demo: $(VENV)/run ## the sensor-alert pool on an embedded broker; DURATION=secon
 
 test: $(VENV)/dev system-packages ## all tests, on real Kafka; TESTS=tests/unit for some, ARGS="-x" for pytest
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+faults: $(VENV)/dev system-packages ## the pool under faults; SEED=, MINUTES=, ARGS="--protocol consumer --brokers 3 --help"
+	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 lint: $(VENV)/dev ## style, types, and who may import whom
 	@$(BIN)/ruff check .

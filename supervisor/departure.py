@@ -77,7 +77,6 @@ class Departure:
         """What was killed before it was done."""
         self.uncommitted: dict[TopicPartition, int] = {}
         """What the group did not take in time."""
-        self.over = False
         self._limits = limits
         self._pool = pool
         self._commits = commits
@@ -114,22 +113,19 @@ class Departure:
         alive = self._pool.alive(self.names)
         if alive:
             self._end_late(alive)
-        elif self.cause is Cause.LOST or self._commit():
-            self.over = True
-        return self.over
+            return False
+        return self.cause is Cause.LOST or self._commit()
 
     def _end_late(self, alive: Sequence[TopicPartition]) -> None:
         now = monotonic()
-        if self._killed_at is None and now >= self._limits.drain:
-            self._kill(alive)
-        elif self._killed_at is not None and now >= self._killed_at + STUCK_SECONDS:
+        if self._killed_at is None:
+            if now >= self._limits.drain:
+                self._killed_at = now
+                self._pool.kill(alive, "not drained in time")
+        elif now >= self._killed_at + STUCK_SECONDS:
             log.error("worker_death_unconfirmed", partitions=[str(name) for name in alive])
             self._killed_at = now
             self._unstick()
-
-    def _kill(self, alive: Sequence[TopicPartition]) -> None:
-        self._killed_at = monotonic()
-        self._pool.kill(alive, "not drained in time")
 
     def _lose(self) -> None:
         self._killed_at = monotonic()

@@ -54,4 +54,4 @@ class Lease:
     def wants_proof(self) -> bool:
         """Whether it is time to send a commit, if only to prove membership."""
         left = self._deadline - monotonic()
-        return left < self.seconds * (2 / 3 if self._by_commit else 0)
+        return left <= 0 or (self._by_commit and left < self.seconds * 2 / 3)

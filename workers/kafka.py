@@ -105,7 +105,14 @@ def admin(user: Properties) -> dict[str, Any]:
     return _client("admin", {}, user, {})
 
 
-_MEMBERSHIP: Final = CLASSIC_ONLY | {"group.protocol", "group.instance.id", "group.remote.assignor"}
+_MEMBERSHIP: Final = CLASSIC_ONLY | {
+    "group.protocol",
+    "group.instance.id",
+    "group.remote.assignor",
+    # Must not be below the session's default, which a client that never joins would have.
+    "max.poll.interval.ms",
+}
+"""What concerns members of a group alone."""
 
 
 def _client(role: str, defaults: Properties, user: Properties, forced: Mapping[str, Any]) -> dict[str, Any]:

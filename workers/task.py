@@ -172,8 +172,9 @@ class PartitionTask:
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
             error = failure(raised)
         done = bisect_right(positions, words[at])
-        # A handler's StopIteration ends the results as quietly as the guard does; but the guard empties the turn.
-        if error is None and (done == len(messages) or not turn):
+        # A handler's StopIteration ends the results as quietly as the guard does; but the guard empties the turn, and
+        # where not even one record was done, both may be: then the careful way tells.
+        if error is None and (done == len(messages) or (done and not turn)):
             return None
         message = messages[done]
         # A null value is not what the fast way decodes: nothing was tried yet.

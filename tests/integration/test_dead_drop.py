@@ -1,5 +1,6 @@
 """Dropped letters are dealt with; they are deleted only where nothing below is open."""
 
+from tests.support.command import run_command
 from tests.support.dead_letters import delete_letters, fill, letter, run_dead, seqs
 from tests.support.scene import Scene
 
@@ -50,3 +51,17 @@ def test_a_topic_that_is_made_anew_begins_anew(scene: Scene) -> None:
     fill(scene, (letter(scene, seq) for seq in range(8, 12)))
     run_dead(scene, "replay", scene.input, "--execute")
     assert seqs(scene.topics.read(scene.input)) == list(range(12))
+
+
+def test_what_a_filter_has_done_is_forgotten_on_demand(scene: Scene) -> None:
+    fill(scene, (letter(scene, seq) for seq in range(4)))
+    told = run_dead(scene, "replay", scene.input, "--execute")
+    group = told.partition("; group ")[2].split()[0]
+    run_dead(scene, "replay", scene.input, "--execute")
+    assert seqs(scene.topics.read(scene.input)) == [0, 1, 2, 3]
+    reset = run_command(
+        scene, "offsets", "reset", "--topic", scene.dead, "--group", group, "--to", "earliest", "--execute"
+    )
+    assert reset.returncode == 0, reset.stderr
+    run_dead(scene, "replay", scene.input, "--execute")
+    assert seqs(scene.topics.read(scene.input)) == [0, 0, 1, 1, 2, 2, 3, 3]

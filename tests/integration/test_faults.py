@@ -1,0 +1,27 @@
+"""A short run of the fault suite with a fixed seed: every kind of fault that needs no broker to be started again."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.plan import Fault
+from tests.faults.run import Run
+from tests.faults.settings import Settings
+from tests.support import jars
+from tests.support.pool import PROTOCOLS
+
+SLOW = {Fault.RESTART_BROKER, Fault.KILL_BROKER, Fault.STALL_CONNECTIONS, Fault.KILLER_RECORDS}
+"""What takes longer than a short run has; `make faults` has them."""
+
+
+@pytest.mark.skipif(not jars.available(), reason="the faults need brokers of their own: install Java and Maven")
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_promises_hold_under_faults(tmp_path: Path, protocol: str) -> None:
+    quick = tuple(fault for fault in Fault if fault not in SLOW)
+    settings = Settings(seed=4, duration=12.0, every=1.0, rate=300, protocol=protocol, only=quick)
+    report = Run(settings, tmp_path, _say).execute()
+    assert report.kept, report.broken()
+
+
+def _say(event: str, **facts: object) -> None:
+    print(event, facts)

@@ -1,0 +1,313 @@
+"""Workers that are and workers that ought to be: deaths in every order, places, and what is never forgotten."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.partition import AssignedPartition
+from supervisor.pool import START_ATTEMPTS, WorkersCannotStart
+from supervisor.starts import Start
+from supervisor.states import PartitionState
+from tests.unit.supervisor_parts import A, B, C, Clock, Stage
+from workers.endings import WorkerExit
+from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed, Ready
+from workers.records import TopicPartition
+from workers.slot import BEAT, COMMITTABLE, END, LEASE, POSITION, RECORDS
+
+NOBODY = 4_000_000
+"""A pid that no process has: above the kernel's highest."""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch, "pool", "process", "partition")
+
+
+@pytest.fixture
+def stage(clock: Clock) -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.close()
+
+
+def state(stage: Stage, name: TopicPartition = A) -> PartitionState:
+    return stage.pool.partitions[name].state
+
+
+def partition(stage: Stage, name: TopicPartition = A) -> AssignedPartition:
+    return stage.pool.partitions[name]
+
+
+def running(stage: Stage, name: TopicPartition = A, offset: int = 5, pid: int = NOBODY) -> None:
+    stage.assign({name: offset})
+    stage.run(stage.forks.jobs[-1], pid)
+
+
+def test_a_worker_starts_at_its_offset_with_a_lease(stage: Stage) -> None:
+    stage.assign({A: 5})
+    (job,) = stage.forks.jobs
+    assert (job.topic, job.partition, job.start) == (A.topic, A.partition, 5)
+    assert state(stage) is PartitionState.STARTING
+    stage.run(job, NOBODY)
+    assert state(stage) is PartitionState.RUNNING
+    stage.pool.reconcile(77)
+    assert stage.table[job.slot][LEASE] == 77
+
+
+def test_a_dead_worker_is_replaced_at_once_from_what_was_committable(stage: Stage) -> None:
+    running(stage)
+    words = stage.table[stage.forks.jobs[0].slot]
+    words[POSITION], words[COMMITTABLE] = 40, 30
+    stage.die(NOBODY)
+    stage.pool.reconcile(0)
+    assert stage.forks.jobs[1].start == 30
+    assert stage.counted.deaths == [(*A, "signal SIGKILL")]
+
+
+def test_a_second_death_soon_after_waits(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    stage.die(NOBODY)
+    stage.pool.reconcile(0)
+    stage.run(stage.forks.jobs[1], NOBODY + 1)
+    stage.die(NOBODY + 1)
+    stage.pool.reconcile(0)
+    assert state(stage) is PartitionState.BACKING_OFF
+    clock.passes(0.25)
+    stage.pool.reconcile(0)
+    assert len(stage.forks.jobs) == 3
+
+
+def test_out_of_range_is_resolved_anew_and_backs_off_too(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    for times in range(1, 3):
+        job = stage.forks.jobs[-1]
+        stage.forks.says(job, Ended(WorkerExit.OUT_OF_RANGE, "gone"))
+        stage.die(NOBODY, WorkerExit.OUT_OF_RANGE << 8)
+        assert state(stage) is PartitionState.RESOLVING
+        partition(stage).resolved(Start(8, 5, 9))
+        stage.pool.reconcile(0)
+        assert len(stage.forks.jobs) == min(times, 1) + 1
+        if times == 1:
+            stage.run(stage.forks.jobs[-1], NOBODY)
+    clock.passes(0.25)
+    stage.pool.reconcile(0)
+    assert len(stage.forks.jobs) == 3
+    assert {cause for *_, cause in stage.counted.deaths} == {"out_of_range"}
+
+
+def test_what_a_worker_said_last_is_its_cause_even_if_its_exit_is_heard_first(stage: Stage) -> None:
+    running(stage)
+    stage.forks.says(stage.forks.jobs[0], Ended(WorkerExit.RECORD_FATAL, "offset 5: no"))
+    stage.die(NOBODY, WorkerExit.RECORD_FATAL << 8)
+    assert stage.counted.deaths == [(*A, "record_fatal")]
+
+
+def test_a_drain(stage: Stage) -> None:
+    running(stage)
+    (job,) = stage.forks.jobs
+    stage.pool.drain([A])
+    stage.pool.drain([A])
+    assert stage.forks.hears(job) == Drain()
+    stage.forks.says(job, Ended(WorkerExit.DRAINED))
+    stage.die(NOBODY, 0)
+    assert state(stage) is PartitionState.STOPPED
+    assert stage.pool.undrained([A]) == []
+    stage.pool.drain([A])
+    stage.pool.drop([A])
+    assert stage.pool.partitions == {}
+
+
+def test_a_drain_reaches_a_worker_that_is_not_forked_yet(stage: Stage) -> None:
+    stage.assign({A: 5})
+    (job,) = stage.forks.jobs
+    stage.pool.drain([A])
+    stage.run(job, NOBODY)
+    assert state(stage) is PartitionState.DRAINING
+    assert stage.forks.hears(job) == Drain()
+
+
+def test_a_worker_that_dies_while_draining_is_not_replaced(stage: Stage) -> None:
+    running(stage)
+    stage.pool.drain([A])
+    stage.die(NOBODY)
+    stage.pool.reconcile(0)
+    assert state(stage) is PartitionState.STOPPED
+    assert stage.pool.undrained([A]) == [A]
+    assert len(stage.forks.jobs) == 1
+
+
+def test_an_end_that_nobody_asked_for_is_a_death(stage: Stage) -> None:
+    running(stage)
+    stage.forks.says(stage.forks.jobs[0], Ended(WorkerExit.DRAINED))
+    stage.die(NOBODY, 0)
+    assert state(stage) is PartitionState.BACKING_OFF
+
+
+def test_a_partition_without_a_worker_is_drained_at_once(stage: Stage) -> None:
+    stage.pool.assign([A])
+    stage.pool.drain([A])
+    assert stage.pool.undrained([A]) == []
+    assert stage.pool.alive([A]) == []
+
+
+@pytest.mark.parametrize("drained", [False, True])
+def test_a_lost_partition_stays_lost(stage: Stage, *, drained: bool) -> None:
+    running(stage)
+    if drained:
+        stage.pool.drain([A])
+    stage.pool.lose([A])
+    stage.pool.lose([A])
+    stage.die(NOBODY)
+    stage.pool.reconcile(0)
+    assert state(stage) is PartitionState.LOST
+    assert len(stage.forks.jobs) == 1
+    stage.pool.drop([A])
+
+
+def test_a_worker_lost_while_it_is_forked_is_alive_until_its_exit(stage: Stage) -> None:
+    stage.assign({A: 5})
+    stage.pool.lose([A])
+    assert stage.pool.alive([A]) == [A]
+    stage.pool.on_fork(Forked(stage.forks.jobs[0].worker, NOBODY))
+    stage.pool.on_fork(Exited(NOBODY, 9))
+    assert stage.pool.alive([A]) == []
+
+
+def test_an_exit_of_a_stranger_is_nothing(stage: Stage) -> None:
+    running(stage)
+    stage.die(NOBODY + 9)
+    assert state(stage) is PartitionState.RUNNING
+
+
+def test_more_partitions_than_places_wait_for_one(stage: Stage) -> None:
+    stage.assign({A: 1, B: 2, C: 3})
+    assert state(stage, C) is PartitionState.WAITING
+    stage.run(stage.forks.jobs[0], NOBODY)
+    stage.pool.drain([A])
+    stage.die(NOBODY, 0)
+    stage.pool.drop([A])
+    stage.pool.reconcile(0)
+    assert state(stage, C) is PartitionState.STARTING
+    assert stage.forks.jobs[2].slot == stage.forks.jobs[0].slot
+
+
+def test_no_fork_without_a_fork_server(stage: Stage) -> None:
+    stage.pool.server = None
+    stage.assign({A: 1})
+    assert state(stage) is PartitionState.WAITING
+
+
+def test_workers_that_fail_to_start_end_the_pool(stage: Stage) -> None:
+    stage.assign({A: 5})
+    (job,) = stage.forks.jobs
+    stage.pool.on_fork(Forked(job.worker, NOBODY))
+    stage.forks.says(job, Ended(WorkerExit.START_FAILED, "no database"))
+    with pytest.raises(WorkersCannotStart, match="no database"):
+        stage.die(NOBODY, WorkerExit.START_FAILED << 8)
+    stage.pool.drain([A])
+    assert stage.pool.alive([A]) == []
+
+
+def test_workers_that_die_before_any_was_ready_end_the_pool(stage: Stage, clock: Clock) -> None:
+    stage.assign({A: 5})
+    for _ in range(START_ATTEMPTS):
+        stage.pool.on_fork(Forked(stage.forks.jobs[-1].worker, NOBODY))
+        stage.die(NOBODY, 11)
+        clock.passes(1.0)
+        stage.pool.reconcile(0)
+    stage.pool.on_fork(Forked(stage.forks.jobs[-1].worker, NOBODY))
+    with pytest.raises(WorkersCannotStart, match="SIGSEGV"):
+        stage.die(NOBODY, 11)
+
+
+def test_once_one_was_ready_a_failing_start_is_tried_again(stage: Stage) -> None:
+    running(stage)
+    stage.assign({B: 5})
+    job = stage.forks.jobs[-1]
+    stage.pool.on_fork(Forked(job.worker, NOBODY + 1))
+    stage.forks.says(job, Ended(WorkerExit.START_FAILED, "no database"))
+    stage.die(NOBODY + 1, WorkerExit.START_FAILED << 8)
+    assert state(stage, B) is PartitionState.BACKING_OFF
+
+
+def test_a_fork_that_fails(stage: Stage) -> None:
+    stage.assign({A: 5})
+    with pytest.raises(WorkersCannotStart, match="no memory"):
+        stage.pool.on_fork(ForkFailed(stage.forks.jobs[0].worker, "no memory"))
+
+
+def test_a_fork_that_fails_later_is_tried_again(stage: Stage) -> None:
+    running(stage)
+    stage.assign({B: 5})
+    stage.pool.on_fork(ForkFailed(stage.forks.jobs[1].worker, "no memory"))
+    assert state(stage, B) is PartitionState.BACKING_OFF
+    assert stage.counted.deaths == [(*B, "fork failed: no memory")]
+
+
+def test_after_the_fork_servers_death_all_are_buried(stage: Stage) -> None:
+    """One worker was running and is gone; of the other's fork nothing was ever heard."""
+    running(stage)
+    stage.assign({B: 5})
+    stage.pool.server = None
+    assert not stage.pool.bury_orphans()
+    assert stage.pool.alive([A, B]) == [B], "its end of the channel may still be held by a process"
+    stage.forks.hangs_up(stage.forks.jobs[1])
+    stage.hear()
+    assert stage.pool.bury_orphans()
+    assert [cause for *_, cause in stage.counted.deaths] == ["its fork server died"] * 2
+
+
+def test_counters_never_go_back(stage: Stage) -> None:
+    running(stage)
+    words = stage.table[stage.forks.jobs[0].slot]
+    words[RECORDS] = 100
+    stage.die(NOBODY)
+    stage.pool.reconcile(0)
+    stage.run(stage.forks.jobs[1], NOBODY)
+    stage.table[stage.forks.jobs[1].slot][RECORDS] = 11
+    assert partition(stage).totals()[RECORDS] == partition(stage).status().records == 111
+    stage.pool.lose([A])
+    stage.die(NOBODY)
+    stage.pool.drop([A])
+    stage.pool.assign([A])
+    status = partition(stage).status()
+    assert (status.records, status.restarts) == (111, 1)
+    assert stage.pool.history[A].totals[RECORDS] == 111
+
+
+def test_a_hung_worker_is_silent_in_the_supervisors_waking_time(stage: Stage, clock: Clock) -> None:
+    """A freeze of the supervisor, or of the machine, is not the workers' silence."""
+    running(stage)
+    stage.pool.reconcile(0)
+    clock.passes(3600.0)
+    stage.pool.reconcile(0)
+    worker = partition(stage).worker
+    assert worker is not None
+    assert worker.killed_for is None
+    for _ in range(5):
+        clock.passes(1.0)
+        stage.pool.reconcile(0)
+    assert worker.killed_for == "no sign of life for 5 s"
+
+
+@pytest.mark.parametrize("word", [POSITION, BEAT])
+def test_a_record_or_a_beat_is_a_sign_of_life(stage: Stage, clock: Clock, word: int) -> None:
+    running(stage)
+    for _ in range(20):
+        clock.passes(1.0)
+        stage.table[0][word] += 1
+        stage.pool.reconcile(0)
+    worker = partition(stage).worker
+    assert worker is not None
+    assert worker.killed_for is None
+
+
+def test_status(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    words = stage.table[0]
+    words[POSITION], words[COMMITTABLE], words[END], words[RECORDS] = 12, 10, 20, 7
+    clock.passes(2.0)
+    stage.pool.reconcile(0)
+    status = partition(stage).status()
+    assert (status.position, status.committed, status.end, status.lag, status.rate) == (12, 5, 20, 15, 3.5)
+    assert (status.pid, status.state) == (NOBODY, "running")

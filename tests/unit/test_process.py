@@ -1,0 +1,146 @@
+"""The handle on a worker, with real processes that are stopped, hung, dead or not born."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.process import DUMP_SECONDS, Worker, cause_of
+from tests.support.wait import wait_for
+from tests.unit.supervisor_parts import A
+from workers.endings import WorkerExit
+from workers.protocol import Channel, Drain, Ended, Ready
+from workers.slot import SLOT_BYTES
+
+HUNG = "import faulthandler, sys, time; faulthandler.enable(int(sys.argv[1])); print(flush=True); time.sleep(600)"
+
+
+class Scene:
+    """A worker handle, the other end of its channel, and processes to be its worker."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
+        self.ready: list[Worker] = []
+        self.worker = Worker(1, A, 0, self.words, self.selector, self.ready.append)
+        self.theirs = Channel[Drain](self.worker.theirs, Drain)
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """A process that hangs in Python."""
+        fd = self.worker.crash_fd
+        process = subprocess.Popen([sys.executable, "-c", HUNG, str(fd)], pass_fds=[fd], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        self.processes.append(process)
+        return process
+
+    def hear(self) -> None:
+        for key, _ in self.selector.select(0):
+            key.data()
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+        self.theirs.close()
+        self.selector.close()
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    made = Scene()
+    yield made
+    made.close()
+
+
+def test_what_it_says(scene: Scene) -> None:
+    scene.theirs.send(Ready())
+    scene.hear()
+    assert scene.ready == [scene.worker]
+    scene.theirs.send(Ended(WorkerExit.SOURCE_FAILED, "corrupt"))
+    assert scene.worker.close() == ""
+    assert scene.worker.ended == Ended(WorkerExit.SOURCE_FAILED, "corrupt"), "what it said last is read at its burial"
+    assert cause_of(scene.worker, WorkerExit.SOURCE_FAILED << 8) == "source_failed"
+
+
+def test_it_is_told_to_drain(scene: Scene) -> None:
+    scene.worker.drain()
+    assert scene.theirs.receive() == Drain()
+    scene.worker.close()
+
+
+def test_a_kill_before_the_fork_is_known_is_made_up_for(scene: Scene) -> None:
+    scene.worker.kill("partition lost")
+    process = scene.spawn()
+    scene.worker.forked(process.pid)
+    assert process.wait(10) == -signal.SIGKILL
+    assert scene.worker.confirmed_dead()
+    scene.worker.close()
+    assert cause_of(scene.worker, signal.SIGKILL) == "partition lost"
+
+
+def test_one_that_is_dead_and_reaped_before_it_is_known(scene: Scene) -> None:
+    process = scene.spawn()
+    process.kill()
+    process.wait()
+    scene.worker.forked(process.pid)
+    scene.worker.kill("too late")
+    assert scene.worker.confirmed_dead()
+    scene.worker.close()
+
+
+def test_death_is_confirmed_by_the_kernel_alone(scene: Scene) -> None:
+    process = scene.spawn()
+    scene.worker.forked(process.pid)
+    scene.theirs.close()
+    scene.hear()
+    assert not scene.worker.confirmed_dead(), "a closed channel is not a death"
+    process.kill()
+    wait_for(scene.worker.confirmed_dead, 10, "its death")
+    scene.worker.close()
+
+
+def test_one_that_was_never_forked_is_dead_when_nobody_holds_its_channel(scene: Scene) -> None:
+    assert not scene.worker.confirmed_dead()
+    scene.theirs.close()
+    scene.hear()
+    assert scene.worker.confirmed_dead()
+    scene.worker.close()
+
+
+def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
+    process = scene.spawn()
+    scene.worker.forked(process.pid)
+    scene.worker.watch_life(0.0, 1.0)
+    scene.worker.watch_life(1.1, 1.0)
+    assert process.wait(10) == -signal.SIGABRT
+    stacks = scene.worker.close()
+    assert "File \"<string>\", line 1" in stacks
+    assert cause_of(scene.worker, signal.SIGABRT) == "no sign of life for 1 s"
+
+
+def test_a_stopped_worker_is_killed_after_that(scene: Scene) -> None:
+    process = scene.spawn()
+    scene.worker.forked(process.pid)
+    os.kill(process.pid, signal.SIGSTOP)
+    scene.worker.watch_life(0.0, 1.0)
+    scene.worker.watch_life(1.1, 1.0)
+    assert process.poll() is None
+    scene.worker.watch_life(DUMP_SECONDS, 1.0)
+    assert process.wait(10) == -signal.SIGKILL
+    scene.worker.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(None, "its fork server died"), (9, "signal SIGKILL"), (65 << 8, "exit code 65")]
+)
+def test_cause(scene: Scene, status: int | None, cause: str) -> None:
+    assert cause_of(scene.worker, status) == cause
+    scene.worker.close()

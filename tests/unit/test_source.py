@@ -1,0 +1,106 @@
+"""Reading one partition on librdkafka's mock cluster: batches, the end, and what is not there."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from unittest.mock import Mock
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message, Producer
+
+from tests.support.wait import wait_for
+from workers import kafka
+from workers.endings import OffsetOutOfRange, SourceFailed
+from workers.source import Batch, KafkaSource
+
+QUIET = {"log_level": 0}
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, **QUIET})
+    (broker,) = cluster.list_topics("any", timeout=10).brokers.values()
+    yield f"{broker.host}:{broker.port}"
+    del cluster
+
+
+@pytest.fixture
+def topic(broker: str) -> str:
+    """A topic with the records 0 to 99 in its partition 1."""
+    topic = f"in-{uuid.uuid4().hex[:8]}"
+    producer = Producer({"bootstrap.servers": broker, **QUIET})
+    for number in range(100):
+        producer.produce(topic, str(number).encode(), partition=1)
+    assert producer.flush(10) == 0
+    return topic
+
+
+@pytest.fixture
+def open_source(broker: str, topic: str) -> Callable[..., KafkaSource]:
+    def open_at(start: int, batch_size: int = 1000) -> KafkaSource:
+        settings = kafka.worker_consumer({"bootstrap.servers": broker, **QUIET}, "group", lambda _: None)
+        return KafkaSource(Consumer(settings), topic, 1, start, batch_size)
+
+    return open_at
+
+
+def read_to_end(source: KafkaSource) -> tuple[list[Batch], int]:
+    batches: list[Batch] = []
+
+    def at_end() -> int | None:
+        batches.append(source.poll())
+        return batches[-1].end
+
+    return batches, wait_for(at_end, 10, every=0) or 0
+
+
+def test_it_reads_from_its_offset_to_the_end_and_tells_of_it(open_source: Callable[..., KafkaSource]) -> None:
+    source = open_source(40)
+    assert source.high_watermark() == -1
+    batches, end = read_to_end(source)
+    assert [message.offset() for batch in batches for message in batch.messages] == list(range(40, 100))
+    assert (end, source.high_watermark()) == (100, 100)
+    assert source.poll() == Batch([])
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_poll_takes_no_more_than_its_batch(open_source: Callable[..., KafkaSource], size: int) -> None:
+    batches, _ = read_to_end(open_source(0, size))
+    assert max(len(batch.messages) for batch in batches) == size
+    assert sum(len(batch.messages) for batch in batches) == 100
+
+
+def test_an_offset_that_is_not_there_is_said(open_source: Callable[..., KafkaSource]) -> None:
+    source = open_source(1000)
+    with pytest.raises(OffsetOutOfRange):
+        wait_for(lambda: source.poll().messages, 10, every=0)
+
+
+def event(code: int, offset: int = 0) -> Message:
+    return Message(topic="in", partition=1, offset=offset, error=KafkaError(code))
+
+
+def read(*messages: Message) -> Batch:
+    consumer = Mock()
+    consumer.poll.return_value, consumer.consume.return_value = messages[0], list(messages[1:])
+    return KafkaSource(consumer, "in", 1, 0, 1000).poll()
+
+
+def test_an_end_between_records_is_no_record() -> None:
+    first, last = (Message(topic="in", partition=1, offset=offset, value=b"x") for offset in (3, 6))
+    assert read(first, event(KafkaError._PARTITION_EOF, 5), last) == Batch([first, last], 5)
+
+
+def test_trouble_that_passes_is_waited_out() -> None:
+    record = Message(topic="in", partition=1, offset=3, value=b"x")
+    assert read(event(KafkaError._TRANSPORT), record, event(KafkaError.UNKNOWN_LEADER_EPOCH)) == Batch([record])
+
+
+@pytest.mark.parametrize("code", [KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION])
+def test_a_log_that_lost_records_is_for_the_supervisor_to_judge(code: int) -> None:
+    with pytest.raises(OffsetOutOfRange):
+        read(event(code))
+
+
+def test_what_stays_wrong_ends_the_worker() -> None:
+    with pytest.raises(SourceFailed, match="cannot read the partition"):
+        read(Message(topic="in", partition=1, offset=3, value=b"x"), event(KafkaError.TOPIC_AUTHORIZATION_FAILED))

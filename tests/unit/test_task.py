@@ -1,0 +1,226 @@
+"""What the task promises: an offset is committable when all below it is acknowledged, and nothing is passed over."""
+
+import pytest
+
+from tests.unit.task_parts import Bench, Brokers, records
+from workers import App, Output, Record, Retry
+from workers.records import TopicPartition
+from workers.slot import BATCH, HANDLER, POLLED, RECORDS, RESULTS
+from workers.source import Batch
+
+
+def make_app(retries: Retry = Retry(attempts=1)) -> App:  # noqa: B008 - frozen
+    return App("group", retries=retries)
+
+
+def echo() -> App:
+    """Each record's text is its result; of an empty one, none."""
+    app = make_app()
+
+    @app.agent("in", value=str, output="out", codec="raw")
+    def same(text: str) -> str | None:
+        return text or None
+
+    return app
+
+
+def test_without_results_all_that_is_handled_is_committable() -> None:
+    bench = Bench(echo(), records(b"", b"", b""))
+    bench.task.turn()
+    assert (bench.position, bench.committable) == (3, 3)
+    assert bench.brokers.waits == 0
+
+
+def test_a_result_that_is_not_acknowledged_holds_the_offset() -> None:
+    bench = Bench(echo(), records(b"a", b""))
+    bench.task.turn()
+    assert (bench.position, bench.committable) == (2, 0)
+    bench.task.turn()  # finds nothing, and so has time to wait for acknowledgements
+    assert bench.brokers.values() == [b"a"]
+    assert bench.committable == 2
+
+
+def test_results_are_flushed_when_their_time_is_up() -> None:
+    bench = Bench(echo(), records(b"a"), flush_interval=0)
+    bench.task.turn()
+    assert (bench.committable, bench.brokers.waits) == (1, 1)
+
+
+def test_a_flush_waits_for_the_last_acknowledgement() -> None:
+    bench = Bench(echo(), records(b"a", b"b", b"c"))
+    bench.brokers.wave = 1
+    seen: list[int] = []
+    bench.brokers.on_wait = lambda: seen.append(bench.committable)
+    bench.run()
+    assert seen == [0, 0, 0]
+    assert bench.committable == 3
+
+
+def test_a_full_queue_is_waited_for() -> None:
+    bench = Bench(echo(), records(b"a", b"b", b"c"))
+    bench.brokers.room = 1
+    bench.run()
+    assert bench.brokers.values() == [b"a", b"b", b"c"]
+    assert bench.committable == 3
+
+
+def test_the_end_behind_markers_is_committable_once_all_before_it_is() -> None:
+    bench = Bench(echo(), records(b"a", b"b", offsets=[4, 5], end=8))
+    bench.task.turn()
+    assert (bench.position, bench.committable, bench.words[POLLED]) == (8, 0, 6)
+    bench.task.turn()
+    assert bench.committable == 8
+
+
+def test_an_end_that_records_of_the_same_poll_have_passed_is_no_step_back() -> None:
+    bench = Bench(echo(), records(b"", b"", end=1), Batch([], 2))
+    bench.task.turn()
+    bench.task.turn()
+    assert bench.position == 2
+
+
+def test_a_drain_before_the_last_record_keeps_the_end_away() -> None:
+    app = make_app()
+
+    @app.agent("in", value=str, codec="raw")
+    def drain_at(text: str) -> None:
+        if text == "drain":
+            bench.word.drain()
+
+    bench = Bench(app, records(b"", b"drain", b"", offsets=[3, 5, 6], end=9))
+    bench.task.run()
+    assert (bench.position, bench.committable) == (6, 6)
+
+
+@pytest.mark.parametrize("takes_record", [False, True])
+def test_missing_offsets_are_no_records(*, takes_record: bool) -> None:
+    app, seen = make_app(), []
+    if takes_record:
+
+        @app.agent("in", value=str, codec="raw")
+        def handle_record(text: str, source: Record) -> None:
+            seen.append((source.offset, bench.position))
+            if source.offset == 14:
+                raise ValueError(text)
+
+    else:
+
+        @app.agent("in", value=str, codec="raw")
+        def handle(text: str) -> None:
+            offset = int(text)
+            seen.append((offset, bench.position))
+            if offset == 14:
+                raise ValueError(text)
+
+    offsets = [10, 14, 15, 40]
+    bench = Bench(app, records(*(b"%d" % offset for offset in offsets), offsets=offsets))
+    bench.run()
+    assert seen == [(10, 0), (14, 11), (15, 15), (40, 16)]
+    assert bench.committable == 41
+    assert [letter["pool.origin.offset"] for letter in bench.brokers.letters()] == [b"14"]
+
+
+def test_a_turn_that_takes_long_is_ended_reported_and_gone_on_with() -> None:
+    app, reported = make_app(), []
+
+    @app.agent("in", value=str, codec="raw")
+    def end_turn(_text: str) -> None:
+        reported.append(bench.committable)
+        bench.word.turn.clear()
+
+    bench = Bench(app, records(b"", b"", b""))
+    bench.task.turn()
+    assert reported == [0, 1, 2]
+    assert bench.committable == 3
+
+
+def test_a_stop_iteration_is_a_failure_also_where_the_turn_was_ended() -> None:
+    app = make_app()
+
+    @app.agent("in", value=str, codec="raw")
+    def stop(text: str) -> None:
+        if text == "stop":
+            bench.word.turn.clear()
+            raise StopIteration
+
+    bench = Bench(app, records(b"a", b"stop", b"b"))
+    bench.run()
+    assert [letter["pool.origin.offset"] for letter in bench.brokers.letters()] == [b"1"]
+    assert bench.committable == 3
+
+
+def test_sys_exit_in_a_handler_is_its_records_failure() -> None:
+    app = make_app(Retry(attempts=3))
+    calls: list[str] = []
+
+    @app.agent("in", value=str, codec="raw")
+    def leave(text: str) -> None:
+        calls.append(text)
+        if text == "exit":
+            raise SystemExit(2)
+
+    bench = Bench(app, records(b"exit", b"b"))
+    bench.run()
+    (letter,) = bench.brokers.letters()
+    assert letter["pool.error.class"] == b"workers.errors.HandlerFailed"
+    assert b"sys.exit(2)" in letter["pool.error.message"]
+    assert calls == ["exit", "b"]
+    assert bench.committable == 2
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_a_tombstone_gets_as_many_attempts_as_any_record(batch: int | None) -> None:
+    app = make_app(Retry(attempts=2, backoff=0))
+    calls: list[object] = []
+
+    def fail(value: object) -> None:
+        calls.append(value)
+        raise ValueError
+
+    if batch is None:
+        app.agent("in", value=str | None)(fail)
+    else:
+        app.agent("in", value=str | None, batch=batch)(fail)
+    bench = Bench(app, records(None))
+    bench.run()
+    assert len(calls) == 2
+    assert bench.brokers.letters()[0]["pool.attempts"] == b"2"
+
+
+def test_an_empty_topic_does_not_stand_for_the_agents_own() -> None:
+    app = make_app()
+
+    @app.agent("in", value=str, output="out")
+    def nowhere(text: str) -> Output:
+        return Output(text, topic="")
+
+    bench = Bench(app, records(b'"a"'))
+    bench.run()
+    assert [parcel.topic for parcel in bench.brokers.taken] == [""]
+
+
+def test_what_is_counted() -> None:
+    app = make_app()
+
+    @app.agent("in", value=int, output="out")
+    def divide(number: int) -> list[float]:
+        return [1 / number] * 2
+
+    bench = Bench(app, records(b"1", b"0", b"{", b"2", b"3"), brokers=Brokers(at_once=True))
+    bench.run()
+    assert bench.words[RECORDS] == 5
+    assert bench.words[RESULTS] == 6
+    # What goes the careful way, with its waits, says nothing about the handler's time.
+    assert sum(bench.words[bucket] for bucket in HANDLER.buckets) == 3
+    assert sum(bench.words[bucket] for bucket in BATCH.buckets) == 2
+
+
+def test_a_record_still_knows_its_partition() -> None:
+    app, places = make_app(), []
+
+    @app.agent("in", value=str, codec="raw")
+    def note(_text: str, source: Record) -> None:
+        places.append(TopicPartition(source.topic, source.partition))
+
+    Bench(app, records(b"")).run()
+    assert places == [TopicPartition("in", 3)]
