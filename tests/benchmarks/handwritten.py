@@ -48,17 +48,17 @@ def work(bootstrap: str, source: str, target: str, partition: int) -> None:
             if (error := message.error()) is not None:
                 ended = error.code() == KafkaError._PARTITION_EOF
                 continue
-            reading = decode(message.value())
+            reading = decode(message.value() or b"")
             if reading.temperature > 50:
                 alert = Alert(reading.device_id, reading.temperature)
                 producer.produce(target, encode(alert), message.key())
-            position = message.offset() + 1
+            position = (message.offset() or 0) + 1
         producer.poll(0)
         if time.monotonic() - committed_at > COMMIT_SECONDS or ended:
             producer.flush()
-            consumer.commit(offsets=[TopicPartition(source, partition, position)], asynchronous=not ended)
+            consumer.commit(offsets=[TopicPartition(source, partition, position)], asynchronous=True)
             committed_at = time.monotonic()
-    consumer.close()
+    consumer.close()  # waits for the commit
 
 
 def main(bootstrap: str, source: str, target: str, partitions: int) -> None:

@@ -102,10 +102,11 @@ class Stage:
             self.table,
             self.selector,
             worker_timeout=worker_timeout,
+            fenced_seconds=7.0,
             counter=self.counted,
-            users=cast(UserMetrics, NoUserMetrics()),
+            users=cast("UserMetrics", NoUserMetrics()),
         )
-        self.pool.server = cast(ForkServer, self.forks)
+        self.pool.server = cast("ForkServer", self.forks)
         self.pool.largest_message = {A.topic: 1000}
 
     def close(self) -> None:

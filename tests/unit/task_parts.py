@@ -27,6 +27,9 @@ class Polls:
     def high_watermark(self) -> int:
         return 1000
 
+    def rewind(self, offset: int) -> None:
+        raise AssertionError(f"taken back to {offset}")
+
 
 class Brokers:
     """A sink that acknowledges or refuses, a wave at each wait, what was sent up to then; or at once.
@@ -100,6 +103,9 @@ class Word:
 
     def overdue(self) -> bool:
         return self.over
+
+    def metadata(self) -> bytes:
+        return b""
 
     def guard(self, turn: list[Any]) -> None:
         self.turn = turn

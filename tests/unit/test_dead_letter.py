@@ -92,7 +92,7 @@ def test_half_a_surrogate_pair_is_escaped() -> None:
 
 
 def test_an_error_that_cannot_be_told_does_not_keep_its_record() -> None:
-    class Mute(Exception):  # noqa: N818 a user's
+    class Mute(Exception):
         def __str__(self) -> str:
             raise RuntimeError("not even this")
 

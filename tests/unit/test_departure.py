@@ -53,7 +53,7 @@ class Scene(Stage):
         self.die(PIDS[name], 0)
 
     def answer(self, *errors: int) -> None:
-        given = {name: KafkaError(code) for name, code in zip((None,), errors, strict=False)}
+        given: dict[TopicPartition | None, KafkaError] = {None: KafkaError(code) for code in errors[:1]}
         self.commits.on_commit(CommitAnswer({} if errors else dict(self.sent[-1]), given))
 
 

@@ -10,7 +10,7 @@ from supervisor.starts import Start
 from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, B, C, Clock, Stage
 from workers.endings import WorkerExit
-from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed, Ready
+from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed
 from workers.records import TopicPartition
 from workers.slot import BEAT, COMMITTABLE, END, LEASE, POSITION, RECORDS
 
