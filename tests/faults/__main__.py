@@ -60,6 +60,7 @@ def _run(settings: Settings, console: Console) -> int:
 
     say("seed", seed=settings.seed, logs=directory)
     report = Run(settings, directory, say).execute()
+    console.print(report.title(), highlight=False)
     for table in report.tables():
         console.print(table)
     if report.kept:

@@ -46,6 +46,12 @@ class Report(NamedTuple):
         """Whether every promise was kept."""
         return all(check.kept for check in self.checks)
 
+    def title(self) -> str:
+        """What was run, in a line."""
+        told = self.settings
+        sessions = "default sessions" if told.defaults else "short sessions"
+        return f"seed {told.seed} · {told.guarantee} · {told.protocol} · {told.brokers} broker(s) · {sessions}"
+
     def broken(self) -> str:
         """The promises that were not kept, with examples, as text."""
         return "\n".join(
@@ -56,13 +62,10 @@ class Report(NamedTuple):
 
     def tables(self) -> Sequence[Table]:
         """Faults and checks."""
-        told = self.settings
-        sessions = "default sessions" if told.defaults else "short sessions"
-        title = f"seed {told.seed} · {told.guarantee} · {told.protocol} · {told.brokers} broker(s) · {sessions}"
-        faults = Table("fault", "times", title=title, title_justify="left")
+        faults = Table("fault", "times")
         for fault, times in sorted(self.injected.items()):
             faults.add_row(fault.value, str(times))
-        checks = Table("check", "found", "allowed", "", title_justify="left")
+        checks = Table("check", "found", "allowed", "")
         for check in self.checks:
             mark = Text("✔", "green") if check.kept else Text("✘", "bold red")
             checks.add_row(check.name, check.found, check.allowed, mark)
