@@ -98,6 +98,7 @@ class Counters(Collector):
     def __init__(self) -> None:
         self._lock = Lock()
         self._deaths: Counter[tuple[str, str, str]] = Counter()
+        self._recycles: Counter[tuple[str, str, str]] = Counter()
         self._lost: Counter[tuple[str, str]] = Counter()
         self._commit_errors: Counter[tuple[str]] = Counter()
         self._commits = Distribution(_COMMIT_SECONDS)
@@ -107,6 +108,11 @@ class Counters(Collector):
         """A worker died other than by a drain; `cause` is one of a few, such as "signal SIGKILL"."""
         with self._lock:
             self._deaths[topic, str(partition), cause] += 1
+
+    def recycled(self, topic: str, partition: int, reason: str) -> None:
+        """A worker is drained to be replaced, for the setting named `reason`."""
+        with self._lock:
+            self._recycles[topic, str(partition), reason] += 1
 
     def lost_records(self, topic: str, partition: int, count: int) -> None:
         """The log had deleted `count` offsets before they were read."""
@@ -136,6 +142,12 @@ class Counters(Collector):
     def _families(self) -> Iterator[Metric]:
         yield _counted(
             "pool_worker_deaths", "Workers that died undrained.", (*PARTITION, "cause"), self._deaths.items()
+        )
+        yield _counted(
+            "pool_worker_recycles",
+            "Workers drained and replaced for what they had taken.",
+            (*PARTITION, "reason"),
+            self._recycles.items(),
         )
         yield _counted("pool_lost_records", "Offsets deleted before they were read.", PARTITION, self._lost.items())
         yield _counted("pool_commit_errors", "Commits refused.", ("code",), self._commit_errors.items())

@@ -8,6 +8,7 @@ from supervisor.process import Worker
 from supervisor.starts import Start
 from supervisor.states import PartitionState
 from supervisor.status import PartitionStatus, lag
+from supervisor.suspects import Suspects
 from workers.records import TopicPartition
 from workers.slot import COMMITTABLE, COUNTERS, DEAD_LETTERS, END, POSITION, RECORDS, RESULTS, WORDS
 
@@ -29,10 +30,12 @@ class AssignedPartition:
     Args:
         name: topic and partition.
         history: what was before, which goes on from there.
+        suspects: the records on which its workers died.
     """
 
-    def __init__(self, name: TopicPartition, history: History) -> None:
+    def __init__(self, name: TopicPartition, history: History, suspects: Suspects) -> None:
         self.name = name
+        self.suspects = suspects
         self.worker: Worker | None = None
         self.committed: int | None = None
         self.deaths = 0

@@ -6,10 +6,14 @@ from time import monotonic
 from typing import Protocol
 
 from supervisor.forks import ForkServer
+from supervisor.limits import WorkerLimits
+from supervisor.oom import OomKills
 from supervisor.partition import AssignedPartition, History
 from supervisor.process import Worker, cause_of
+from supervisor.recycling import Recycling
 from supervisor.restart import RestartPolicy
 from supervisor.states import PartitionState
+from supervisor.suspects import Death, Suspects, blame
 from supervisor.user_metrics import UserMetrics
 from workers.endings import WorkerExit
 from workers.errors import PoolError
@@ -24,7 +28,7 @@ START_ATTEMPTS = 2
 """How many more workers are tried when the first ones die without a word before they are ready."""
 
 
-_WORKING = (PartitionState.STARTING, PartitionState.RUNNING)
+_WORKING = (PartitionState.STARTING, PartitionState.RUNNING, PartitionState.RECYCLING)
 _LEAVING = (PartitionState.DRAINING, PartitionState.STOPPED, PartitionState.LOST)
 
 
@@ -33,9 +37,11 @@ class WorkersCannotStart(PoolError):
 
 
 class DeathCounter(Protocol):
-    """What hears of deaths, for the metrics."""
+    """What hears of workers' ends, for the metrics."""
 
     def died(self, topic: str, partition: int, cause: str) -> None: ...
+
+    def recycled(self, topic: str, partition: int, reason: str) -> None: ...
 
 
 class Pool:
@@ -44,9 +50,9 @@ class Pool:
     Args:
         table: the slots: as many workers run at once; further partitions wait.
         selector: gets the workers' channels.
-        worker_timeout: seconds without a sign of life after which a worker is killed.
+        limits: what a worker may take.
         fenced_seconds: after which a member that is none any more would have heard of it.
-        counter: hears of each death.
+        counter: hears of each death and each recycled worker.
         users: the user's own metrics, which are kept by slot.
     """
 
@@ -55,7 +61,7 @@ class Pool:
         table: SlotTable,
         selector: selectors.BaseSelector,
         *,
-        worker_timeout: float,
+        limits: WorkerLimits,
         fenced_seconds: float,
         counter: DeathCounter,
         users: UserMetrics,
@@ -69,9 +75,12 @@ class Pool:
         """What proves this member to the group, where workers commit in transactions; else empty."""
         self.largest_message: dict[str, int] = {}
         """Bytes that a worker's producer must be able to send, by input topic."""
+        self.batched: frozenset[str] = frozenset()
+        """Topics whose handler takes many records at once."""
         self._table = table
         self._selector = selector
-        self._timeout = worker_timeout
+        self._limits = limits
+        self._oom_kills = OomKills()
         self._fenced_seconds = fenced_seconds
         self._counter = counter
         self._users = users
@@ -89,7 +98,9 @@ class Pool:
         """Take partitions over; each waits for its start offset."""
         for name in names:
             assert name not in self.partitions, f"{name} is assigned twice"
-            self.partitions[name] = AssignedPartition(name, self.history.setdefault(name, History()))
+            self.partitions[name] = AssignedPartition(
+                name, self.history.setdefault(name, History()), Suspects(self._limits.deaths)
+            )
 
     def drop(self, names: Iterable[TopicPartition]) -> None:
         """Forget partitions whose workers are dead."""
@@ -105,7 +116,8 @@ class Pool:
             partition.measure_rate()
             if partition.worker:
                 partition.worker.lease(lease_ns)
-                partition.worker.watch_life(elapsed, self._timeout)
+                partition.worker.watch_life(elapsed, self._limits)
+                self._recycle_if_due(partition, partition.worker)
             elif partition.state is PartitionState.BACKING_OFF and partition.due_at <= now:
                 partition.become(PartitionState.WAITING)
             due = partition.state is PartitionState.WAITING and partition.due_at <= now
@@ -186,11 +198,23 @@ class Pool:
         slot = self._free.pop(0)
         self._table.clear(slot, start)
         self._numbers += 1
-        worker = Worker(self._numbers, partition.name, slot, self._table[slot], self._selector, self._on_ready)
+        words = self._table[slot]
+        recycling = Recycling(self._limits, words)
+        worker = Worker(self._numbers, partition.name, slot, words, recycling, self._selector, self._on_ready)
         partition.worker = worker
         partition.become(PartitionState.STARTING)
         topic, number = partition.name
-        job = Fork(worker.number, topic, number, start, slot, self.largest_message[topic], metadata=self.metadata)
+        job = Fork(
+            worker.number,
+            topic,
+            number,
+            start,
+            slot,
+            self.largest_message[topic],
+            partition.suspects.careful_until,
+            partition.suspects.condemned(start),
+            self.metadata,
+        )
         server.fork(job, worker.theirs, worker.crash_fd)
         # From here on the other end is held by the worker alone, and its closing tells of the worker's end.
         worker.theirs.close()
@@ -215,6 +239,10 @@ class Pool:
             partition.become(PartitionState.STOPPED)
             log.info("worker_drained", **facts)
             return
+        if reason is WorkerExit.DRAINED and partition.state is PartitionState.RECYCLING:
+            partition.become(PartitionState.WAITING)
+            log.info("worker_drained", **facts)
+            return
         text = worker.ended.message if worker.ended else ""
         log.error("worker_died", **facts, cause=cause, **_given(error=text, stacks=stacks))
         self._counter.died(*partition.name, cause)
@@ -229,10 +257,30 @@ class Pool:
                 # No crash: it has an heir elsewhere, of which the group is about to tell us, or it had one.
                 partition.back_off(partition.deaths, self._fenced_seconds)
             else:
-                self._back_off(partition, monotonic() - worker.started_at)
+                got_on = self._suspect(partition, worker.death(status, stacks))
+                self._back_off(partition, monotonic() - worker.started_at, got_on=got_on)
 
-    def _back_off(self, partition: AssignedPartition, lived: float) -> None:
-        deaths = self._policy.deaths_in_row(partition.deaths, lived)
+    def _recycle_if_due(self, partition: AssignedPartition, worker: Worker) -> None:
+        """Have a worker replaced that has taken enough; its partition stays, and the group does not notice."""
+        if partition.state is not PartitionState.RUNNING or worker.pid is None:
+            return
+        reason = worker.recycling.due(worker.pid, busy=worker.busy)
+        if reason is not None:
+            partition.become(PartitionState.RECYCLING)
+            worker.drain(self.metadata)
+            self._counter.recycled(*partition.name, reason)
+            log.info("worker_recycles", **_facts(partition), worker_pid=worker.pid, reason=reason)
+
+    def _suspect(self, partition: AssignedPartition, death: Death) -> bool:
+        """Note which record the worker died of, if of one; whether it is another than the last time."""
+        cause = blame(death, self._oom_kills.recent)
+        if cause is None:
+            return False
+        log.warning("record_suspected", **_facts(partition), offset=death.position, cause=cause)
+        return partition.suspects.add(death, cause, batched=partition.name.topic in self.batched)
+
+    def _back_off(self, partition: AssignedPartition, lived: float, *, got_on: bool) -> None:
+        deaths = self._policy.deaths_in_row(partition.deaths, lived, got_on=got_on)
         delay = self._policy.delay(deaths)
         partition.back_off(deaths, delay)
         log.warning("worker_restarts", **_facts(partition), in_seconds=round(delay, 3), deaths=deaths)

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
+from supervisor.limits import WorkerLimits
+from supervisor.recycling import Recycling
+from supervisor.suspects import Death
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, FromWorker, Metadata, Ready, channel_pair
 from workers.records import TopicPartition
-from workers.slot import BEAT, LEASE, POSITION
+from workers.slot import BEAT, LEASE, POLLED, POSITION
 
 DUMP_SECONDS: Final = 0.5
 """Between SIGABRT, at which a hung worker writes its stacks, and SIGKILL, which a stopped one needs."""
@@ -24,6 +27,7 @@ class Worker:
         partition: what it works on.
         slot: the number of its slot.
         words: its slot.
+        recycling: watches what it takes.
         selector: gets its channel.
         on_ready: called when it says that it reads.
     """
@@ -34,6 +38,7 @@ class Worker:
         partition: TopicPartition,
         slot: int,
         words: memoryview,
+        recycling: Recycling,
         selector: selectors.BaseSelector,
         on_ready: Callable[["Worker"], None],
     ) -> None:
@@ -42,11 +47,14 @@ class Worker:
         self.partition = partition
         self.slot = slot
         self.words = words
+        self.recycling = recycling
         self.pid: int | None = None
         self.started_at = monotonic()
         self.ended: Ended | None = None
         self.killed_for: str | None = None
         """Why the supervisor killed it, where it did."""
+        self.hung = False
+        """Whether that was for showing no sign of life."""
         self.crash_fd = os.memfd_create("crash")
         self._on_ready = on_ready
         self._pidfd: int | None = None
@@ -84,12 +92,17 @@ class Worker:
     def lease(self, deadline_ns: int) -> None:
         self.words[LEASE] = deadline_ns
 
-    def watch_life(self, elapsed: float, timeout: float) -> None:
-        """Count the time without a sign of life; past `timeout`, have it write its stacks, then kill it.
+    @property
+    def busy(self) -> bool:
+        """Whether it has a record in hand."""
+        return self.words[POLLED] > self.words[POSITION]
+
+    def watch_life(self, elapsed: float, limits: WorkerLimits) -> None:
+        """Count the time without a sign of life; past the limit, have it write its stacks, then kill it.
 
         Args:
             elapsed: seconds since the last call that the supervisor itself was awake.
-            timeout: seconds of silence that are allowed.
+            limits: how long a silence may be.
         """
         sign = (self.words[POSITION], self.words[BEAT])
         if self._abort_left is not None:
@@ -100,10 +113,24 @@ class Worker:
             self._sign, self._silent = sign, 0.0
         else:
             self._silent += elapsed
+            timeout = limits.in_hand if self.busy else limits.silence
             if self._silent > timeout:
+                self.hung = self.killed_for is None
                 self.killed_for = self.killed_for or f"no sign of life for {timeout:g} s"
                 self._abort_left = DUMP_SECONDS
                 self._signal(signal.SIGABRT)
+
+    def death(self, status: int | None, stacks: str) -> Death:
+        """How it ended, given its raw wait status and what it wrote while crashing."""
+        return Death(
+            self.words[POSITION],
+            self.words[POLLED],
+            status,
+            self.ended is not None,
+            self.killed_for,
+            self.hung,
+            stacks,
+        )
 
     def confirmed_dead(self) -> bool:
         """Whether its process is gone, whoever reaps it; for when the fork server cannot say."""

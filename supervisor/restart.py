@@ -19,9 +19,15 @@ class RestartPolicy:
     longest: float = 30.0
     settled: float = 30.0
 
-    def deaths_in_row(self, before: int, lived: float) -> int:
-        """How many deaths in a row there are now, `before` until this one, of a worker that lived `lived` seconds."""
-        return 1 if lived >= self.settled else before + 1
+    def deaths_in_row(self, before: int, lived: float, *, got_on: bool = False) -> int:
+        """How many deaths in a row there are now.
+
+        Args:
+            before: how many there were until this one.
+            lived: seconds that the worker lived.
+            got_on: whether it died of another record than the one before: then what killed that one is overcome.
+        """
+        return 1 if got_on or lived >= self.settled else before + 1
 
     def delay(self, deaths: int, random: Callable[[], float] = _random.random) -> float:
         """Seconds to wait after the `deaths`th death in a row: half fixed, half drawn, so that a crowd spreads."""

@@ -3,15 +3,18 @@
 A partition, from its assignment until it is given back:
 
     RESOLVING ──► WAITING ──► STARTING ──► RUNNING ──► DRAINING ──► STOPPED
-        ▲            ▲            │            │           ▲
-        │            └─ BACKING_OFF ◄──────────┤           │
-        └──────────── out of range ◄───────────┘     (from every state)
+        ▲          ▲   ▲          │         │   │          ▲
+        │          │   └──── RECYCLING ◄────│───┘          │
+        │          └─── BACKING_OFF ◄───────┤              │
+        └────────────── out of range ◄──────┘       (from every state)
 
 - RESOLVING: its start offset is asked for.
 - WAITING: it has one, and waits for a place below `max_workers`.
 - STARTING: its worker is forked, and has not said that it reads.
 - RUNNING: its worker reads.
 - BACKING_OFF: its worker died, and the next one is due after a while.
+- RECYCLING: its worker drains to be replaced at once, having taken too much memory or its share of records; should it
+  die of something else first, that is a death like any other (BACKING_OFF, RESOLVING).
 - DRAINING: its worker finishes the record in hand and flushes; there is none after it.
 - STOPPED: no process works on it any more.
 - LOST (from every state): the group has given it away. Its worker is killed, and nothing of it is committed.
@@ -38,6 +41,7 @@ class PartitionState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     BACKING_OFF = "backing_off"
+    RECYCLING = "recycling"
     DRAINING = "draining"
     STOPPED = "stopped"
     LOST = "lost"
@@ -78,7 +82,8 @@ _PARTITION: Final[Mapping[PartitionState, frozenset[PartitionState]]] = {
     _P.RESOLVING: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
     _P.WAITING: frozenset({_P.STARTING, _P.STOPPED, _P.LOST}),
     _P.STARTING: frozenset({_P.RUNNING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
-    _P.RUNNING: frozenset({_P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.RUNNING: frozenset({_P.RECYCLING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.RECYCLING: frozenset({_P.WAITING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
     _P.BACKING_OFF: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
     _P.DRAINING: frozenset({_P.STOPPED, _P.LOST}),
     _P.STOPPED: frozenset({_P.LOST}),

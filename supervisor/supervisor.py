@@ -14,6 +14,7 @@ from supervisor.background import in_background
 from supervisor.commits import Commits
 from supervisor.departure import HURRY_SECONDS, Cause, Departure, Limits
 from supervisor.lease import Lease
+from supervisor.limits import WorkerLimits
 from supervisor.membership import CommitAnswer, GroupRefused, Membership
 from supervisor.metrics import Counters, Rebalance
 from supervisor.partition import AssignedPartition
@@ -74,7 +75,7 @@ class Supervisor:
         self.pool = Pool(
             table,
             self._selector,
-            worker_timeout=settings.worker_timeout,
+            limits=WorkerLimits.of(settings),
             fenced_seconds=2 * settings.heartbeat_interval + 1,
             counter=self.counters,
             users=users,
@@ -171,6 +172,7 @@ class Supervisor:
     def _on_loaded(self, app: Declaration) -> None:
         """The app is imported: now the group is known."""
         self.facts.group = app.group
+        self.pool.batched = frozenset(agent.topic for agent in app.agents if agent.batch)
         add_facts(group=app.group)
         settings = self._settings
         admin = AdminClient(kafka.admin(settings.client("admin")))

@@ -1,5 +1,6 @@
 """Reads the settings: command line over environment over file over defaults, checked once, each with its origin."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -111,6 +112,8 @@ def _setting(entry: Entry) -> object:
     try:
         if entry.name == "start":
             value = _start(value)
+        elif entry.name == "max_memory":
+            value = _bytes(value)
         return msgspec.convert(value, field.type, strict=False)
     except (msgspec.ValidationError, ValueError):
         raise ConfigInvalid(f"must be {field.allowed}") from None
@@ -127,6 +130,12 @@ def _start(value: object) -> object:
     moment = datetime.fromisoformat(value)
     zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return round(zoned.timestamp() * 1000)
+
+
+def _bytes(value: object) -> object:
+    """Bytes where `value` is a size such as 512M, 512MB or 0.5GiB; a thousand is 1024 here."""
+    size = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt])(?:i?b)?", value.lower()) if isinstance(value, str) else None
+    return round(float(size[1]) * 1024 ** (1 + "kmgt".index(size[2]))) if size else value
 
 
 def _report(problems: list[str]) -> str:

@@ -1,5 +1,6 @@
 """What becomes of records that failed: a result after all, a dead letter, or the worker's end."""
 
+import traceback
 from collections.abc import Sequence
 from time import monotonic_ns
 
@@ -162,6 +163,9 @@ def failure(raised: Exception | SystemExit) -> Exception:
     """
     if isinstance(raised, WorkerMustEnd | Rewind):
         raise raised
+    if isinstance(raised, MemoryError):
+        # What its frames hold is the very memory that is missing, for the dead letter too.
+        traceback.clear_frames(raised.__traceback__)
     if isinstance(raised, SystemExit):
         # Left alone it would end the worker, and every one after it at the same record.
         failed = HandlerFailed(f"the handler called sys.exit({raised.code!r}): raise an exception instead")

@@ -37,6 +37,16 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
+class Killer(msgspec.Struct, frozen=True):
+    """What a record did to the workers that had it in hand."""
+
+    cause: str
+    """Of the last one's death, in words."""
+    deaths: int
+    stacks: str = ""
+    """What the last one wrote while crashing."""
+
+
 class Fork(msgspec.Struct, frozen=True, tag=True):
     """Fork a worker for one partition. Its end of the channel and its crash file come along as descriptors."""
 
@@ -50,8 +60,8 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """The largest record that the topic takes."""
     careful_until: int = 0
     """Below this position records are handled one by one: one of them may have killed the worker before."""
-    condemned: dict[int, tuple[str, int]] = {}
-    """Offsets of records that have killed too many workers, with the cause, and how many."""
+    condemned: dict[int, Killer] = {}
+    """Records that have killed too many workers, by their offset."""
     metadata: bytes = b""
     """For transactions: the supervisor's proof of membership."""
 

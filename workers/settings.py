@@ -43,6 +43,10 @@ def _count(text: str, low: int, high: int) -> Meta:
     return Meta(description=text, extra={"allowed": f"a whole number from {low} to {high}"}, ge=low, le=high)
 
 
+def _bytes(text: str) -> Meta:
+    return Meta(description=text, extra={"allowed": "bytes, as 512M or 2G, from 32M"}, ge=32 * 1024**2)
+
+
 def _choice(text: str, *choices: str) -> Meta:
     return _about(text, " or ".join(choices))
 
@@ -71,6 +75,35 @@ class Settings(Struct, frozen=True, kw_only=True):
     worker_timeout: Annotated[
         float, _seconds("After how long without a sign of life a worker is killed; one record may take this.", 1, 86400)
     ] = 60.0
+    handler_timeout: (
+        Annotated[
+            float,
+            _seconds(
+                "The same while a record is in hand: how long one record, or one batch of a batch handler, may take."
+                " By default as long as worker_timeout.",
+                1,
+                86400,
+            ),
+        ]
+        | None
+    ) = None
+    quarantine_after: Annotated[
+        int, _count("After how many workers died of one record it goes to the dead letters.", 1, 100)
+    ] = 2
+    max_memory: (
+        Annotated[
+            int,
+            _bytes("Resident memory above which a worker is drained and replaced; a quarter more it cannot have."),
+        ]
+        | None
+    ) = None
+    max_records: (
+        Annotated[
+            int,
+            _count("After how many records, give or take a tenth, a worker is drained and replaced.", 1, 10**12),
+        ]
+        | None
+    ) = None
     max_workers: Annotated[
         int, _count("How many workers may run at once; further partitions wait, visibly.", 1, 1024)
     ] = 64

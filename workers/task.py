@@ -117,6 +117,8 @@ class PartitionTask:
         """Handle messages in turns short enough to report in between; False where a drain came first."""
         positions = positions_after(messages)
         self._words[POLLED] = positions[-1]
+        # Across a gap in the log: it names the record in hand.
+        self._words[POSITION] = offset_of(messages[0])
         self._observe_latency(messages[0])
         while self._may_go_on():
             began = monotonic_ns()
@@ -151,7 +153,6 @@ class PartitionTask:
 
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
         """Handle one record that may do harm, and have done with it before the next."""
-        self._words[POSITION] = offset_of(message)
         condemned = self._care.condemned.get(offset_of(message))
         if self._failures.settle_with_care(message, condemned):
             self._words[POSITION] = position
@@ -215,8 +216,9 @@ class PartitionTask:
 
 
 def positions_after(messages: list[Message]) -> Sequence[int]:
-    """For each message the position once it is handled; without asking each, where no offset is missing."""
+    """For each message the position once it is handled, which is the next one's offset; computed without asking each,
+    where no offset is missing."""
     first, last = offset_of(messages[0]), offset_of(messages[-1])
     if last - first == len(messages) - 1:
         return range(first + 1, last + 2)
-    return [offset_of(message) + 1 for message in messages]
+    return [*map(offset_of, messages[1:]), last + 1]

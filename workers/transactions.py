@@ -20,8 +20,9 @@ from workers.slot import COMMITTABLE, POLLED, POSITION, PROVED
 
 T = TypeVar("T")
 
-CALL_SECONDS: Final = 1.0
-"""How long a call of the transactional producer may block before the worker gives a sign of life."""
+CALL_SECONDS: Final = 0.5
+"""How long a call of the transactional producer may block before the worker gives a sign of life: well below the
+shortest `handler_timeout`."""
 
 _FENCED: Final = frozenset(
     {

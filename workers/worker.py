@@ -14,7 +14,7 @@ from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
 from workers.log import add_facts, log
-from workers.protocol import Channel, Ended, Fork, Ready, Setup, ToWorker
+from workers.protocol import Channel, Ended, Fork, Killer, Ready, Setup, ToWorker
 from workers.records import TopicPartition
 from workers.sink import KafkaSink
 from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
@@ -96,7 +96,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         consumer, sink = Consumer(reading), KafkaSink(Producer(properties))
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
-    condemned = {offset: Condemned(WorkerKiller(cause), deaths) for offset, (cause, deaths) in job.condemned.items()}
+    condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
         app.agents[job.topic],
         KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size),
@@ -108,6 +108,13 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         care=Care(job.careful_until, condemned),
         proof_interval=settings.lease_seconds / 3,
     )
+
+
+def _killed_by(killer: Killer) -> WorkerKiller:
+    error = WorkerKiller(killer.cause)
+    if killer.stacks:
+        error.add_note(killer.stacks)  # stands in the dead letter's traceback
+    return error
 
 
 def _stop(app: App) -> None:

@@ -1,5 +1,6 @@
 """An app that does what each record says."""
 
+import faulthandler
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -46,6 +47,17 @@ def _exit(reading: Reading) -> None:
     os._exit(int(reading.seconds))
 
 
+def _segfault(reading: Reading) -> None:
+    faulthandler._sigsegv()  # type: ignore[attr-defined] # for tests, says CPython
+
+
+def _allocate(reading: Reading) -> None:
+    """Take memory without end, page by page, so that it is resident."""
+    taken = []
+    while True:
+        taken.append(b"x" * 4_000_000)
+
+
 _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "fail": _fail,
     "fail at length": _fail_at_length,
@@ -54,6 +66,8 @@ _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "spin": _spin,
     "hang once": _hang_once,
     "exit": _exit,
+    "segfault": _segfault,
+    "allocate": _allocate,
 }
 
 _RESULTS: Mapping[str, Callable[[], Any]] = {

@@ -9,9 +9,11 @@ from typing import cast
 import pytest
 
 from supervisor.forks import ForkServer
+from supervisor.limits import WorkerLimits
 from supervisor.partition import AssignedPartition, History
 from supervisor.pool import Pool
 from supervisor.starts import Start
+from supervisor.suspects import Suspects
 from supervisor.user_metrics import UserMetrics
 from workers.protocol import Channel, Drain, Ended, Exited, Fork, Forked, Ready
 from workers.records import TopicPartition
@@ -37,11 +39,15 @@ class Counted:
 
     def __init__(self) -> None:
         self.deaths: list[tuple[str, int, str]] = []
+        self.recycles: list[tuple[str, int, str]] = []
         self.commits: list[float] = []
         self.refusals: list[str] = []
 
     def died(self, topic: str, partition: int, cause: str) -> None:
         self.deaths.append((topic, partition, cause))
+
+    def recycled(self, topic: str, partition: int, reason: str) -> None:
+        self.recycles.append((topic, partition, reason))
 
     def committed(self, seconds: float) -> None:
         self.commits.append(seconds)
@@ -90,7 +96,7 @@ class Forks:
 class Stage:
     """A pool with such forks."""
 
-    def __init__(self, slots: int = 2, worker_timeout: float = 5.0) -> None:
+    def __init__(self, slots: int = 2, limits: WorkerLimits | None = None) -> None:
         self.selector = selectors.DefaultSelector()
         self.counted = Counted()
         self.forks = Forks()
@@ -101,7 +107,7 @@ class Stage:
         self.pool = Pool(
             self.table,
             self.selector,
-            worker_timeout=worker_timeout,
+            limits=limits or WorkerLimits(silence=5.0),
             fenced_seconds=7.0,
             counter=self.counted,
             users=cast("UserMetrics", NoUserMetrics()),
@@ -141,6 +147,6 @@ class Stage:
 
 def partition(name: TopicPartition, offset: int, committed: int | None = None) -> AssignedPartition:
     """A partition whose start is known, without a worker."""
-    made = AssignedPartition(name, History())
+    made = AssignedPartition(name, History(), Suspects(2))
     made.resolved(Start(offset, committed, offset))
     return made

@@ -1,0 +1,109 @@
+"""Which record a worker died of: a pure policy. A record that has killed too many workers is condemned.
+
+A worker that dies with a record in hand leaves its offset in shared memory. Its successor is careful: it handles one
+record at a time, so that a second death names its record for certain. Deaths that a record cannot be blamed for (a
+drain, a fence, somebody's SIGKILL) make no suspect.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from workers.endings import WorkerExit
+from workers.protocol import Killer
+
+STACKS: Final = 4000
+"""Characters of a crash's stacks that a dead letter gets."""
+
+_CRASHES: Final = frozenset(
+    {
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGSYS,
+        signal.SIGTRAP,
+        signal.SIGXCPU,
+    }
+)
+"""Signals that a process brings on itself. All others come from outside."""
+_OWN_EXITS: Final = frozenset({WorkerExit.CRASHED, WorkerExit.ORPHANED})
+"""Exits of the pool's own that a worker has no time to announce."""
+
+
+class Death(NamedTuple):
+    """How a worker ended, as far as it matters here."""
+
+    position: int
+    """The record in hand is the first at or above this offset …"""
+    polled: int
+    """… if there was one: where this is not above `position`, the worker was idle."""
+    status: int | None
+    """The raw wait status; None where nobody could say."""
+    announced: bool
+    """Whether the worker said itself why it ends."""
+    killed_for: str | None
+    """Why the supervisor killed it, where it did."""
+    hung: bool
+    """Whether that was for showing no sign of life."""
+    stacks: str = ""
+    """What it wrote while crashing."""
+
+
+def blame(death: Death, oom_killed: Callable[[], bool]) -> str | None:
+    """What the record in hand did to its worker, in words; None where it cannot be blamed.
+
+    Args:
+        death: how the worker ended.
+        oom_killed: whether the kernel has just killed for want of memory; asked only where that is the question.
+    """
+    if death.polled <= death.position or death.announced:
+        return None
+    if death.killed_for is not None:
+        return death.killed_for if death.hung else None
+    if death.status is None:
+        return None
+    code = os.waitstatus_to_exitcode(death.status)
+    if code >= 0:
+        return None if code in _OWN_EXITS else f"exit code {code}"
+    if -code == signal.SIGKILL:
+        return "out of memory" if oom_killed() else None
+    return f"signal {signal.Signals(-code).name}" if -code in _CRASHES else None
+
+
+class Suspects:
+    """The records of one partition on which workers died, while it is assigned.
+
+    Args:
+        quarantine_after: deaths after which a record is condemned.
+    """
+
+    def __init__(self, quarantine_after: int) -> None:
+        self.careful_until = 0
+        """Below this position records are to be handled one by one."""
+        self._after = quarantine_after
+        self._killers: dict[int, Killer] = {}
+        self._last = -1
+
+    def add(self, death: Death, cause: str, *, batched: bool) -> bool:
+        """Take note of a death; whether the partition has got on since the one before.
+
+        Args:
+            death: of a worker that had a record in hand.
+            cause: what the record is blamed for.
+            batched: whether workers handle many records at once where they are not careful.
+        """
+        offset = death.position
+        if not batched or offset < self.careful_until:
+            before = self._killers.get(offset)
+            self._killers[offset] = Killer(cause, before.deaths + 1 if before else 1, death.stacks[-STACKS:])
+        self.careful_until = max(self.careful_until, death.polled)
+        got_on, self._last = offset > self._last, offset
+        return got_on
+
+    def condemned(self, start: int) -> dict[int, Killer]:
+        """The records at or above `start`, where the next worker begins, that are not to be handled any more."""
+        self._killers = {offset: killer for offset, killer in self._killers.items() if offset >= start}
+        return {offset: killer for offset, killer in self._killers.items() if killer.deaths >= self._after}
