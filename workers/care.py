@@ -1,4 +1,4 @@
-"""Care: records that are handled one by one, each finished before the next, because one of them may do harm."""
+"""Care: records that are handled one by one, because one of them may do harm."""
 
 from typing import NamedTuple
 
@@ -23,13 +23,19 @@ class Care:
     def __init__(self, until: int, condemned: dict[int, Condemned] | None = None) -> None:
         self.until = until
         self.condemned = condemned or {}
+        self._alone_until = 0
 
     def needed(self, position: int) -> bool:
         """Whether the next record, at `position` or above it, has to be handled with care."""
         return position < self.until
 
+    def alone(self, offset: int) -> bool:
+        """Whether the record at `offset` is to be finished, flushed and all, before the next is begun."""
+        return offset < self._alone_until
+
     def extend(self, until: int) -> None:
-        """Be careful up to position `until` at least."""
+        """Be careful up to position `until` at least, and finish each record before the next."""
+        self._alone_until = max(self._alone_until, until)
         self.until = max(self.until, until)
 
     def condemn(self, offset: int, condemned: Condemned) -> None:

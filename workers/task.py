@@ -17,7 +17,19 @@ from workers.offsets import Offsets
 from workers.outbox import PAUSE, Outbox
 from workers.records import offset_of
 from workers.sink import Sink
-from workers.slot import BATCH, BEAT, COMMITTABLE, END, HANDLER, LATENCY, POLLED, POSITION, RECORDS, RESULTS
+from workers.slot import (
+    BATCH,
+    BEAT,
+    COMMITTABLE,
+    DEAD_LETTERS,
+    END,
+    HANDLER,
+    LATENCY,
+    POLLED,
+    POSITION,
+    RECORDS,
+    RESULTS,
+)
 from workers.source import Source
 from workers.transactions import TransactionalOffsets, TransactionalSink
 
@@ -152,11 +164,13 @@ class PartitionTask:
         self._source.rewind(self._words[COMMITTABLE])
 
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
-        """Handle one record that may do harm, and have done with it before the next."""
-        condemned = self._care.condemned.get(offset_of(message))
-        if self._failures.settle_with_care(message, condemned):
+        """Handle one record that may do harm."""
+        offset, letters = offset_of(message), self._words[DEAD_LETTERS]
+        if self._failures.settle_with_care(message, self._care.condemned.get(offset)):
             self._words[POSITION] = position
-            self._offsets.flush(self._failures.settle_refusals)
+            # A letter would be sent again if the next record killed this worker.
+            if self._care.alone(offset) or self._words[DEAD_LETTERS] > letters:
+                self._offsets.flush(self._failures.settle_refusals)
         return None
 
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:

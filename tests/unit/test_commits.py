@@ -75,7 +75,7 @@ def test_nothing_is_sent_while_an_answer_is_awaited_or_nothing_is_new(scene: Sce
 
 
 def test_a_start_that_is_not_known_is_not_committed(scene: Scene) -> None:
-    scene.partitions[B] = AssignedPartition(B, scene.partitions[B]._history)
+    scene.partitions[B] = AssignedPartition(B, scene.partitions[B]._history, scene.partitions[B].suspects)
     scene.commits.turn()
     assert scene.member.sent == [{A: 5}]
 

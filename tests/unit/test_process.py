@@ -9,13 +9,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from supervisor.limits import WorkerLimits
 from supervisor.process import DUMP_SECONDS, Worker, cause_of
+from supervisor.recycling import Recycling
 from tests.support.wait import wait_for
 from tests.unit.supervisor_parts import A
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, Ready
 from workers.slot import SLOT_BYTES
 
+LIMITS = WorkerLimits(silence=1.0)
 HUNG = "import faulthandler, sys, time; faulthandler.enable(int(sys.argv[1])); print(flush=True); time.sleep(600)"
 
 
@@ -26,7 +29,7 @@ class Scene:
         self.selector = selectors.DefaultSelector()
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.ready: list[Worker] = []
-        self.worker = Worker(1, A, 0, self.words, self.selector, self.ready.append)
+        self.worker = Worker(1, A, 0, self.words, Recycling(LIMITS, self.words), self.selector, self.ready.append)
         self.theirs = Channel[Drain](self.worker.theirs, Drain)
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -118,8 +121,8 @@ def test_one_that_was_never_forked_is_dead_when_nobody_holds_its_channel(scene: 
 def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
     process = scene.spawn()
     scene.worker.forked(process.pid)
-    scene.worker.watch_life(0.0, 1.0)
-    scene.worker.watch_life(1.1, 1.0)
+    scene.worker.watch_life(0.0, LIMITS)
+    scene.worker.watch_life(1.1, LIMITS)
     assert process.wait(10) == -signal.SIGABRT
     stacks = scene.worker.close()
     assert 'File "<string>", line 1' in stacks
@@ -130,10 +133,10 @@ def test_a_stopped_worker_is_killed_after_that(scene: Scene) -> None:
     process = scene.spawn()
     scene.worker.forked(process.pid)
     os.kill(process.pid, signal.SIGSTOP)
-    scene.worker.watch_life(0.0, 1.0)
-    scene.worker.watch_life(1.1, 1.0)
+    scene.worker.watch_life(0.0, LIMITS)
+    scene.worker.watch_life(1.1, LIMITS)
     assert process.poll() is None
-    scene.worker.watch_life(DUMP_SECONDS, 1.0)
+    scene.worker.watch_life(DUMP_SECONDS, LIMITS)
     assert process.wait(10) == -signal.SIGKILL
     scene.worker.close()
 
