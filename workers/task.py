@@ -230,8 +230,10 @@ class PartitionTask:
 
 
 def positions_after(messages: list[Message]) -> Sequence[int]:
-    """For each message the position once it is handled, which is the next one's offset; computed without asking each,
-    where no offset is missing."""
+    """For each message the position once it is handled, which is the next one's offset.
+
+    Where no offset is missing, it is computed without asking each.
+    """
     first, last = offset_of(messages[0]), offset_of(messages[-1])
     if last - first == len(messages) - 1:
         return range(first + 1, last + 2)

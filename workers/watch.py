@@ -82,7 +82,11 @@ class Watch:
 
     def _listen(self) -> None:
         try:
-            self._listen_until_the_end()
+            while True:
+                try:
+                    self._listen_until_the_end()
+                except MemoryError:
+                    continue  # a record takes all there is; it fails of that, and gives it back
         except BaseException:  # noqa: BLE001 - a worker that hears nothing could neither be drained nor stopped
             traceback.print_exc()
             os._exit(WorkerExit.CRASHED)

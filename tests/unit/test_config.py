@@ -162,3 +162,13 @@ def test_a_secret_is_in_no_error() -> None:
     environ = {"KAFKA_SASL_JAAS_CONFIG": "hunter2", "KAFKA_SASL_PASWORD": "hunter2"}
     text = refusal({"ssl.key.pem": "hunter2", "kafka.consumer.x.password": "hunter2"}, environ)
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(("text", "mebibytes"), [("512M", 512), ("0.5GiB", 512), ("2g", 2048), ("67108864", 64)])
+def test_a_size_in_bytes(text: str, mebibytes: int) -> None:
+    assert loaded(environ={"POOL_MAX_MEMORY": text}).settings.max_memory == mebibytes * 1024**2
+
+
+@pytest.mark.parametrize("text", ["1M", "much", "512X", "-1G"])
+def test_what_is_no_size(text: str) -> None:
+    assert "must be bytes, as 512M or 2G, from 32M" in refusal(environ={"POOL_MAX_MEMORY": text})

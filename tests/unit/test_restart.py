@@ -25,3 +25,7 @@ def test_delay(deaths: int, least: float, most: float) -> None:
 @given(st.integers(0, 10_000))
 def test_no_delay_exceeds_the_longest(deaths: int) -> None:
     assert 0 <= POLICY.delay(deaths) <= POLICY.longest
+
+
+def test_another_record_begins_a_new_row() -> None:
+    assert POLICY.deaths_in_row(7, 0.1, got_on=True) == 1
