@@ -103,9 +103,9 @@ class Stage:
             self.selector,
             worker_timeout=worker_timeout,
             counter=self.counted,
-            users=cast(UserMetrics, NoUserMetrics()),
+            users=cast("UserMetrics", NoUserMetrics()),
         )
-        self.pool.server = cast(ForkServer, self.forks)
+        self.pool.server = cast("ForkServer", self.forks)
         self.pool.largest_message = {A.topic: 1000}
 
     def close(self) -> None:

@@ -122,7 +122,7 @@ def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
     scene.worker.watch_life(1.1, 1.0)
     assert process.wait(10) == -signal.SIGABRT
     stacks = scene.worker.close()
-    assert "File \"<string>\", line 1" in stacks
+    assert 'File "<string>", line 1' in stacks
     assert cause_of(scene.worker, signal.SIGABRT) == "no sign of life for 1 s"
 
 

@@ -1,5 +1,7 @@
 """States follow each other as the diagram says, and in no other way."""
 
+import itertools
+
 import pytest
 
 from supervisor.states import IllegalTransition, PartitionState, SupervisorState
@@ -18,7 +20,7 @@ LIVES = [
 
 @pytest.mark.parametrize("life", LIVES)
 def test_a_life_of_a_partition(life: list[PartitionState]) -> None:
-    for before, after in zip(life, life[1:], strict=False):
+    for before, after in itertools.pairwise(life):
         assert before.to(after) is after
 
 
@@ -43,7 +45,7 @@ def test_no_way_back(before: PartitionState, after: PartitionState) -> None:
 
 def test_a_life_of_a_supervisor() -> None:
     life = [S.STARTING, S.JOINING, S.RUNNING, S.JOINING, S.RUNNING, S.DRAINING, S.STOPPED]
-    for before, after in zip(life, life[1:], strict=False):
+    for before, after in itertools.pairwise(life):
         assert before.to(after) is after
 
 
