@@ -10,7 +10,7 @@ SEED     ?=
 MINUTES  ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults lint format clean
+.PHONY: help demo test faults bench lint format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -25,6 +25,9 @@ test: $(VENV)/dev system-packages ## all tests, on real Kafka; TESTS=tests/unit 
 
 faults: $(VENV)/dev system-packages ## the pool under faults; SEED=, MINUTES=, ARGS="--protocol consumer --brokers 3 --help"
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+
+bench: $(VENV)/dev system-packages ## the pool beside a hand-written loop; ARGS="--records 4000000 --runs 5"
+	@$(BIN)/python -m tests.benchmarks.throughput $(ARGS)
 
 lint: $(VENV)/dev ## style, types, and who may import whom
 	@$(BIN)/ruff check .

@@ -16,7 +16,7 @@ COMMIT_SHARE: Final = 0.9
 """Of `drain_timeout`: until when workers may finish, and until when the last commit is tried."""
 HURRY_SECONDS: Final = 1.0
 """What the last commit gets where there is no time left to drain."""
-STUCK_SECONDS: Final = 2.0
+STUCK_SECONDS: Final = 1.0
 """After which a killed worker whose death nobody confirms is a case for the end of its fork server."""
 
 

@@ -46,6 +46,7 @@ def resolve(
     """
     names = list(resume)
     committed = _committed(reader, names)
+    _refresh_leaders(admin, names)
     first = _offsets(admin, names, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
     end = _offsets(admin, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
     initial = _initial(admin, names, policy, first, end)
@@ -87,6 +88,14 @@ def _committed(reader: Consumer, names: Sequence[TopicPartition]) -> dict[TopicP
         if partition.error is not None:
             raise KafkaException(partition.error)
     return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+
+
+def _refresh_leaders(admin: AdminClient, names: Sequence[TopicPartition]) -> None:
+    """Have the client learn who leads now: after a broker's restart librdkafka's admin client asks the old leader epoch
+    again and again, for as long as its metadata lasts.
+    """
+    for topic in {name.topic for name in names}:
+        admin.list_topics(topic, timeout=REQUEST_SECONDS)
 
 
 def _offsets(admin: AdminClient, names: Sequence[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:

@@ -1,8 +1,8 @@
 """One agent: a user's handler with all that is needed to feed it a partition's messages."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat, tee
+from itertools import repeat
 from typing import Any
 
 from confluent_kafka import Message
@@ -42,19 +42,6 @@ class Agent:
     """Decodes a key that is not null; raises DecodeFailed."""
     encode: Callable[[Any], bytes | None]
     """Encodes a result's value; raises EncodeFailed."""
-
-    def results(self, messages: Iterable[Message]) -> Iterator[Any]:
-        """The handler's result for each message, lazily: a message is drawn, decoded and handled as its result is.
-
-        The hot path, for handlers without `batch`. Nothing here runs in Python for a record but the handler (and, where
-        it wants one, its Record). So a failure comes as it was raised, be it the decoder's or the handler's, and a
-        StopIteration from the handler ends the results early; `call` then tells for that message what it is.
-        """
-        if not self.wants_record:
-            return map(self.handler, map(self.decode_raw, map(Message.value, messages)))
-        first, second = tee(messages)
-        values, copies = tee(map(self.decode_raw, map(Message.value, first)))
-        return map(self.handler, values, map(Record, second, copies, repeat(self.decode_key)))
 
     def call(self, message: Message) -> Any:
         """Decode and handle one message with care; a batch handler gets a list of one.
@@ -107,7 +94,7 @@ class Agent:
             raise DecodeFailed(f"the value is not what value={self.type_name} declares: {error}") from error
 
     def cause(self, message: Message, error: Exception) -> Exception:
-        """What made `message` fail with `error` in `results` or `call`: a DecodeFailed where its value is at fault."""
+        """What made `message` fail with `error`: a DecodeFailed where its value is at fault, however it was handled."""
         if isinstance(error, RecordRefused):
             return error
         try:

@@ -72,15 +72,11 @@ def encoder(codec: Codec) -> Callable[[Any], bytes | None]:
 
     The function that it returns raises EncodeFailed.
     """
-    write = _writer(codec)
+    writers = _Writers(_writer(codec))
 
     def encode(value: Any) -> bytes | None:
-        if value is None:
-            return None
-        if isinstance(value, bytes | bytearray | memoryview):
-            return bytes(value)
         try:
-            return write(value)
+            return writers[type(value)](value)
         except Exception as error:
             raise EncodeFailed(f"a result of type {type_name(type(value))} does not encode: {error}") from error
 
@@ -155,6 +151,22 @@ def _writer(codec: Codec) -> Callable[[Any], bytes]:
             return msgspec.msgpack.Encoder().encode
         case Codec.RAW:
             return _write_raw
+
+
+class _Writers(dict[type, Callable[[Any], bytes | None]]):
+    """How to write a value, by its type. Each type is looked at but once: a result may follow every record."""
+
+    def __init__(self, write: Callable[[Any], bytes]) -> None:
+        super().__init__({type(None): _write_null})
+        self._write = write
+
+    def __missing__(self, kind: type) -> Callable[[Any], bytes | None]:
+        self[kind] = writer = bytes if issubclass(kind, bytes | bytearray | memoryview) else self._write
+        return writer
+
+
+def _write_null(value: None) -> None:  # noqa: ARG001 one writer among others
+    return None
 
 
 def _unread(raw: bytes) -> None:

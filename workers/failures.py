@@ -168,7 +168,13 @@ def failure(raised: Exception | SystemExit) -> Exception:
         traceback.clear_frames(raised.__traceback__)
     if isinstance(raised, SystemExit):
         # Left alone it would end the worker, and every one after it at the same record.
-        failed = HandlerFailed(f"the handler called sys.exit({raised.code!r}): raise an exception instead")
-        failed.__cause__ = raised
-        return failed
+        return _caused(f"the handler called sys.exit({raised.code!r}): raise an exception instead", raised)
+    if isinstance(raised, StopIteration):
+        return _caused("the handler raised StopIteration: a next() without a default, perhaps", raised)
     return raised
+
+
+def _caused(text: str, cause: BaseException) -> HandlerFailed:
+    failed = HandlerFailed(text)
+    failed.__cause__ = cause
+    return failed

@@ -15,7 +15,7 @@ from workers.endings import Rewind
 from workers.failures import Failures, failure
 from workers.offsets import Offsets
 from workers.outbox import PAUSE, Outbox
-from workers.records import offset_of
+from workers.records import Record, offset_of
 from workers.sink import Sink
 from workers.slot import (
     BATCH,
@@ -174,26 +174,26 @@ class PartitionTask:
         return None
 
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
-        """Handle messages one by one, until there is cause to stop or one fails."""
-        words, at, send = self._words, POSITION, self._outbox.send_result
+        """Handle messages one by one, until there is cause to stop or one fails.
+
+        The hot path: what it does for a record is spelled out here, not called.
+        """
+        agent, words, at, send = self._agent, self._words, POSITION, self._outbox.send_result
+        decode, handler, with_record, decode_key = agent.decode_raw, agent.handler, agent.wants_record, agent.decode_key
         turn = messages.copy()
         self._control.guard(turn)
-        error: Exception | None = None
         try:
-            for message, position, result in zip(messages, positions, self._agent.results(turn), strict=False):
+            for message, position in zip(turn, positions, strict=False):
+                value = decode(message.value())
+                result = handler(value, Record(message, value, decode_key)) if with_record else handler(value)
                 if result is not None:
                     send(result, message)
                 words[at] = position
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
-            error = failure(raised)
-        done = bisect_right(positions, words[at])
-        # A handler's StopIteration ends the results as quietly as the guard does; but the guard empties the turn, and
-        # where not even one record was done, both may be: then the careful way tells.
-        if error is None and (done == len(messages) or (done and not turn)):
-            return None
-        message = messages[done]
-        # A null value is not what the fast way decodes: nothing was tried yet.
-        return Failed([message], None if message.value() is None else error)
+            message = messages[bisect_right(positions, words[at])]
+            # A null value is not what this way decodes: nothing was tried yet.
+            return Failed([message], failure(raised) if message.value() is not None else None)
+        return None
 
     def _handle_batch(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle the first messages as one batch; where it fails, its records are still to be tried one by one."""

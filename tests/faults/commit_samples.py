@@ -59,22 +59,24 @@ class CommitSamples:
         self._thread.join()
         self._consumer.close()
 
-    def take(self) -> Sample:
-        """One sample, now.
+    def take(self) -> Sample | None:
+        """One sample, now; None where the brokers do not answer."""
+        try:
+            # What the client remembers of leaders may be as old as before a broker's death.
+            self._consumer.list_topics(timeout=_TIMEOUT)
+            return self._sample()
+        except KafkaException:
+            return None
 
-        Raises:
-            KafkaException: the brokers do not answer.
-        """
+    def _sample(self) -> Sample:
         committed = {found.partition: found.offset for found in self._committed() if found.offset >= 0}
         ends = {target: self._end(*target) for target in self._targets}
         return Sample(committed, ends)
 
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY):
-            try:
-                self.taken.append(self.take())
-            except KafkaException:
-                continue
+            if (sample := self.take()) is not None:
+                self.taken.append(sample)
 
     def _committed(self) -> Sequence[TopicPartition]:
         found = self._consumer.committed(self._source, timeout=_TIMEOUT)

@@ -8,10 +8,8 @@ from pathlib import Path
 from time import monotonic_ns
 from typing import Final
 
-from confluent_kafka import KafkaException
-
 from tests.faults.audit import Audit, Topics
-from tests.faults.commit_samples import CommitSamples, Sample
+from tests.faults.commit_samples import CommitSamples
 from tests.faults.fleet import MOST, Fleet
 from tests.faults.injector import Injector, Say
 from tests.faults.ledger import NS, Ledger
@@ -97,9 +95,8 @@ class Run:
         sent, waited = self._recover(audit, last)
         uncommitted = self._uncommitted(samples)
         self._fleet.end(_END_SECONDS)
-        final = samples.take()
         with suppress(AssertionError):
-            wait_for(lambda: audit.reached(final), _COMMIT_SECONDS)
+            wait_for(lambda: (final := samples.take()) is not None and audit.reached(final), _COMMIT_SECONDS, every=0.2)
         checks = [*self._records(sent), *self._commits(audit, uncommitted), *self._processes(last)]
         self._say("checked", records=sent, seconds_to_finish=round(waited, 1))
         return Report(self._settings, self._injector.injected, checks)
@@ -157,10 +154,10 @@ class Run:
 
     def _uncommitted(self, samples: CommitSamples) -> Mapping[int, int]:
         """The records of each partition that are not committed, after some patience."""
-        left: dict[int, int] = {}
+        left: dict[int, int] = dict(enumerate(self._ledger.input_ends()))
 
         def committed() -> bool:
-            if (sample := _sample(samples)) is None:
+            if (sample := samples.take()) is None:
                 return False
             ends = self._ledger.input_ends()
             left.clear()
@@ -225,9 +222,3 @@ class Run:
 
     def _log_tail(self) -> str:
         return "\n".join(member.pool.log_tail(20) for member in self._fleet.present)
-
-
-def _sample(samples: CommitSamples) -> Sample | None:
-    with suppress(KafkaException):
-        return samples.take()
-    return None

@@ -13,12 +13,15 @@ from tests.support.pool import PROTOCOLS
 SLOW = {Fault.RESTART_BROKER, Fault.KILL_BROKER, Fault.STALL_CONNECTIONS, Fault.KILLER_RECORDS}
 """What takes longer than a short run has; `make faults` has them."""
 
+SEED = 2279
+"""Each other kind comes within 7 s, a freeze beyond the session among them, and all is over half a second later."""
+
 
 @pytest.mark.skipif(not jars.available(), reason="the faults need brokers of their own: install Java and Maven")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_promises_hold_under_faults(tmp_path: Path, protocol: str) -> None:
     quick = tuple(fault for fault in Fault if fault not in SLOW)
-    settings = Settings(seed=4, duration=12.0, every=1.0, rate=300, protocol=protocol, only=quick)
+    settings = Settings(seed=SEED, duration=7.0, every=0.6, rate=300, protocol=protocol, only=quick)
     report = Run(settings, tmp_path, _say).execute()
     assert report.kept, report.broken()
 

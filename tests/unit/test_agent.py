@@ -5,9 +5,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Message
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.unit.messages import message, messages
 from workers import App, Output, Record
@@ -33,70 +30,13 @@ def with_offset(reading: Reading, record: Record) -> tuple[int, int, object, boo
     return reading.n, record.offset, record.key, record.value is reading
 
 
-def test_results_come_one_for_each_message() -> None:
-    assert list(agent_of(double).results(messages(b'{"n":1}', b'{"n":2}'))) == [2, 4]
+def test_a_handler_of_one_gets_the_value() -> None:
+    assert list(map(agent_of(double).call, messages(b'{"n":1}', b'{"n":2}'))) == [2, 4]
 
 
 def test_a_handler_of_two_gets_the_record_with_the_same_value() -> None:
-    results = agent_of(with_offset).results(messages(b'{"n":1}', b'{"n":2}'))
+    results = map(agent_of(with_offset).call, messages(b'{"n":1}', b'{"n":2}'))
     assert list(results) == [(1, 0, "k", True), (2, 1, "k", True)]
-
-
-@pytest.mark.parametrize("handler", [double, with_offset])
-def test_results_are_lazy_a_message_is_drawn_as_its_result_is(handler: Callable[..., Any]) -> None:
-    drawn: list[int | None] = []
-
-    def source() -> Iterator[Message]:
-        for item in messages(b'{"n":1}', b'{"n":2}'):
-            drawn.append(item.offset())
-            yield item
-
-    results = agent_of(handler).results(source())
-    assert drawn == []
-    next(results)
-    assert drawn == [0]
-
-
-@pytest.mark.parametrize("handler", [double, with_offset])
-def test_a_list_that_is_emptied_ends_the_results(handler: Callable[..., Any]) -> None:
-    turn = messages(b'{"n":1}', b'{"n":2}', b'{"n":3}')
-    results = agent_of(handler).results(turn)
-    next(results)
-    turn.clear()
-    assert list(results) == []
-
-
-def test_a_failure_in_results_is_as_it_was_raised_and_later_ones_can_go_on() -> None:
-    agent = agent_of(double)
-    left = iter(messages(b'{"n":1}', b"{", b'{"n":3}'))
-    results = agent.results(left)
-    assert next(results) == 2
-    with pytest.raises(msgspec.DecodeError):
-        next(results)
-    assert list(agent.results(left)) == [6]
-
-
-@given(
-    values=st.lists(st.sampled_from([b'{"n":1}', b'{"n":-7}', b"{", b"", None, b'{"n":"x"}'])),
-    record=st.booleans(),
-)
-def test_the_fast_way_and_the_careful_one_agree(values: list[bytes | None], record: bool) -> None:
-    agent = agent_of(with_offset if record else double)
-    left = messages(*values)
-    careful: list[Any] = []
-    for item in left:
-        try:
-            careful.append(agent.call(item))
-        except DecodeFailed:
-            careful.append(DecodeFailed)
-    fast: list[Any] = []
-    rest = iter(left)
-    while len(fast) < len(left):
-        try:
-            fast.extend(agent.results(rest))
-        except (msgspec.MsgspecError, TypeError):
-            fast.append(DecodeFailed)
-    assert fast == careful
 
 
 def test_a_tombstone_reaches_a_handler_whose_type_takes_it() -> None:
@@ -114,12 +54,11 @@ def test_an_empty_value_is_no_tombstone() -> None:
     assert agent_of(lambda value: value, value=bytes).call(message(b"")) == b""
 
 
-def test_a_stop_iteration_ends_the_results_and_the_call_names_it() -> None:
+def test_a_stop_iteration_is_named() -> None:
     def handler(reading: Reading) -> int:
         return next(iter([])) if reading.n == 2 else reading.n
 
     agent = agent_of(handler)
-    assert list(agent.results(messages(b'{"n":1}', b'{"n":2}', b'{"n":3}'))) == [1]
     with pytest.raises(HandlerFailed, match=r"handler raised StopIteration") as failure:
         agent.call(message(b'{"n":2}'))
     assert isinstance(failure.value.__cause__, StopIteration)
@@ -184,7 +123,7 @@ def test_handlers_may_be_callable_objects_and_generators() -> None:
 
     agent = agent_of(Sum())
     assert agent.name == "Sum"
-    assert list(agent.results(messages(b'{"n":1}', b'{"n":2}'))) == [1, 3]
+    assert list(map(agent.call, messages(b'{"n":1}', b'{"n":2}'))) == [1, 3]
     agent = agent_of(repeat)
     assert agent.outputs(agent.call(message(b'{"n":2}'))) == [Output(2), Output(2)]
 

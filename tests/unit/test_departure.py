@@ -52,9 +52,11 @@ class Scene(Stage):
         self.forks.says(job, Ended(WorkerExit.DRAINED))
         self.die(PIDS[name], 0)
 
-    def answer(self, *errors: int) -> None:
-        given: dict[TopicPartition | None, KafkaError] = {None: KafkaError(code) for code in errors[:1]}
-        self.commits.on_commit(CommitAnswer({} if errors else dict(self.sent[-1]), given))
+    def accept(self) -> None:
+        self.commits.on_commit(CommitAnswer(dict(self.sent[-1]), {}))
+
+    def refuse(self, code: int) -> None:
+        self.commits.on_commit(CommitAnswer({}, {None: KafkaError(code)}))
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_it_is_over_when_all_are_drained_and_committed(scene: Scene) -> None:
     scene.commits.turn()
     assert scene.sent == [{A: 9}]
     assert not departure.turn(), "nor is it until the coordinator says so"
-    scene.answer()
+    scene.accept()
     assert departure.turn()
     assert departure.complete
 
@@ -84,11 +86,11 @@ def test_a_refused_commit_is_repeated(scene: Scene) -> None:
     scene.drained(B)
     departure.turn()
     scene.commits.turn()
-    scene.answer(KafkaError.REBALANCE_IN_PROGRESS)
+    scene.refuse(KafkaError.REBALANCE_IN_PROGRESS)
     scene.clock.passes(RETRY_SECONDS)
     assert not departure.turn()
     scene.commits.turn()
-    scene.answer()
+    scene.accept()
     assert departure.turn()
 
 
@@ -100,7 +102,7 @@ def test_what_hangs_is_killed_at_the_limit_and_said(scene: Scene) -> None:
     scene.die(PIDS[A])
     departure.turn()
     scene.commits.turn()
-    scene.answer()
+    scene.accept()
     assert departure.turn()
     assert departure.undrained == [A]
     assert not departure.complete
@@ -161,7 +163,7 @@ def test_who_is_expelled_while_it_gives_back_has_lost(scene: Scene) -> None:
     """The group does not say so until the partitions are given back."""
     departure = scene.departure(Cause.REVOKED)
     scene.commits.turn()
-    scene.answer(KafkaError.UNKNOWN_MEMBER_ID)
+    scene.refuse(KafkaError.UNKNOWN_MEMBER_ID)
     assert not departure.turn()
     scene.die(PIDS[A])
     scene.die(PIDS[B])
@@ -187,7 +189,7 @@ def test_what_has_left_by_another_way_is_not_waited_for(scene: Scene) -> None:
     scene.drained(B)
     stopping.turn()
     scene.commits.turn()
-    scene.answer()
+    scene.accept()
     assert stopping.turn()
     scene.pool.drop(stopping.names)
     assert revoked.turn()

@@ -67,7 +67,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.fork_server", *numbers],
                 pass_fds=[theirs.fileno(), self.slots_fd],
-                env={**os.environ, **environ},
+                env={**os.environ, "PYTHONUNBUFFERED": "", **environ},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -238,7 +238,8 @@ def test_sigabrt_leaves_the_stacks(server: Server) -> None:
 @pytest.mark.parametrize(("how", "text"), [("raise", "no database"), ("exit", "SystemExit: 4")])
 def test_a_start_that_fails_is_told_as_such(start: Start, how: str, text: str) -> None:
     server = start(APP_START=how)
-    assert isinstance(server.channel.receive(), Loaded)
+    loaded = next_of(server.channel)
+    assert isinstance(loaded, Loaded)
     life = server.fork("in")
     ended = next_of(life.channel)
     assert isinstance(ended, Ended)
@@ -249,7 +250,8 @@ def test_a_start_that_fails_is_told_as_such(start: Start, how: str, text: str) -
 
 def test_a_stop_that_fails_does_not_undo_the_drain(start: Start) -> None:
     server = start(APP_STOP="raise")
-    assert isinstance(server.channel.receive(), Loaded)
+    loaded = next_of(server.channel)
+    assert isinstance(loaded, Loaded)
     life = server.fork("in")
     assert next_of(life.channel) == Ready()
     life.channel.send(Drain())

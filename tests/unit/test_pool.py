@@ -12,10 +12,10 @@ from tests.unit.supervisor_parts import A, B, C, Clock, Stage
 from workers.endings import WorkerExit
 from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed
 from workers.records import TopicPartition
-from workers.slot import BEAT, COMMITTABLE, END, LEASE, POSITION, RECORDS
+from workers.slot import COMMITTABLE, LEASE, POSITION
 
-NOBODY = 4_000_000
-"""A pid that no process has: above the kernel's highest."""
+PID = 4_000_000
+"""A process id that no process has: above the kernel's highest."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def partition(stage: Stage, name: TopicPartition = A) -> AssignedPartition:
     return stage.pool.partitions[name]
 
 
-def running(stage: Stage, name: TopicPartition = A, offset: int = 5, pid: int = NOBODY) -> None:
+def running(stage: Stage, name: TopicPartition = A, offset: int = 5, pid: int = PID) -> None:
     stage.assign({name: offset})
     stage.run(stage.forks.jobs[-1], pid)
 
@@ -48,7 +48,7 @@ def test_a_worker_starts_at_its_offset_with_a_lease(stage: Stage) -> None:
     (job,) = stage.forks.jobs
     assert (job.topic, job.partition, job.start) == (A.topic, A.partition, 5)
     assert state(stage) is PartitionState.STARTING
-    stage.run(job, NOBODY)
+    stage.run(job, PID)
     assert state(stage) is PartitionState.RUNNING
     stage.pool.reconcile(77)
     assert stage.table[job.slot][LEASE] == 77
@@ -58,7 +58,7 @@ def test_a_dead_worker_is_replaced_at_once_from_what_was_committable(stage: Stag
     running(stage)
     words = stage.table[stage.forks.jobs[0].slot]
     words[POSITION], words[COMMITTABLE] = 40, 30
-    stage.die(NOBODY)
+    stage.die(PID)
     stage.pool.reconcile(0)
     assert stage.forks.jobs[1].start == 30
     assert stage.counted.deaths == [(*A, "signal SIGKILL")]
@@ -66,10 +66,10 @@ def test_a_dead_worker_is_replaced_at_once_from_what_was_committable(stage: Stag
 
 def test_a_second_death_soon_after_waits(stage: Stage, clock: Clock) -> None:
     running(stage)
-    stage.die(NOBODY)
+    stage.die(PID)
     stage.pool.reconcile(0)
-    stage.run(stage.forks.jobs[1], NOBODY + 1)
-    stage.die(NOBODY + 1)
+    stage.run(stage.forks.jobs[1], PID + 1)
+    stage.die(PID + 1)
     stage.pool.reconcile(0)
     assert state(stage) is PartitionState.BACKING_OFF
     clock.passes(0.25)
@@ -82,13 +82,13 @@ def test_out_of_range_is_resolved_anew_and_backs_off_too(stage: Stage, clock: Cl
     for times in range(1, 3):
         job = stage.forks.jobs[-1]
         stage.forks.says(job, Ended(WorkerExit.OUT_OF_RANGE, "gone"))
-        stage.die(NOBODY, WorkerExit.OUT_OF_RANGE << 8)
+        stage.die(PID, WorkerExit.OUT_OF_RANGE << 8)
         assert state(stage) is PartitionState.RESOLVING
         partition(stage).resolved(Start(8, 5, 9))
         stage.pool.reconcile(0)
         assert len(stage.forks.jobs) == min(times, 1) + 1
         if times == 1:
-            stage.run(stage.forks.jobs[-1], NOBODY)
+            stage.run(stage.forks.jobs[-1], PID)
     clock.passes(0.25)
     stage.pool.reconcile(0)
     assert len(stage.forks.jobs) == 3
@@ -98,7 +98,7 @@ def test_out_of_range_is_resolved_anew_and_backs_off_too(stage: Stage, clock: Cl
 def test_what_a_worker_said_last_is_its_cause_even_if_its_exit_is_heard_first(stage: Stage) -> None:
     running(stage)
     stage.forks.says(stage.forks.jobs[0], Ended(WorkerExit.RECORD_FATAL, "offset 5: no"))
-    stage.die(NOBODY, WorkerExit.RECORD_FATAL << 8)
+    stage.die(PID, WorkerExit.RECORD_FATAL << 8)
     assert stage.counted.deaths == [(*A, "record_fatal")]
 
 
@@ -109,7 +109,7 @@ def test_a_drain(stage: Stage) -> None:
     stage.pool.drain([A])
     assert stage.forks.hears(job) == Drain()
     stage.forks.says(job, Ended(WorkerExit.DRAINED))
-    stage.die(NOBODY, 0)
+    stage.die(PID, 0)
     assert state(stage) is PartitionState.STOPPED
     assert stage.pool.undrained([A]) == []
     stage.pool.drain([A])
@@ -121,7 +121,7 @@ def test_a_drain_reaches_a_worker_that_is_not_forked_yet(stage: Stage) -> None:
     stage.assign({A: 5})
     (job,) = stage.forks.jobs
     stage.pool.drain([A])
-    stage.run(job, NOBODY)
+    stage.run(job, PID)
     assert state(stage) is PartitionState.DRAINING
     assert stage.forks.hears(job) == Drain()
 
@@ -129,7 +129,7 @@ def test_a_drain_reaches_a_worker_that_is_not_forked_yet(stage: Stage) -> None:
 def test_a_worker_that_dies_while_draining_is_not_replaced(stage: Stage) -> None:
     running(stage)
     stage.pool.drain([A])
-    stage.die(NOBODY)
+    stage.die(PID)
     stage.pool.reconcile(0)
     assert state(stage) is PartitionState.STOPPED
     assert stage.pool.undrained([A]) == [A]
@@ -139,7 +139,7 @@ def test_a_worker_that_dies_while_draining_is_not_replaced(stage: Stage) -> None
 def test_an_end_that_nobody_asked_for_is_a_death(stage: Stage) -> None:
     running(stage)
     stage.forks.says(stage.forks.jobs[0], Ended(WorkerExit.DRAINED))
-    stage.die(NOBODY, 0)
+    stage.die(PID, 0)
     assert state(stage) is PartitionState.BACKING_OFF
 
 
@@ -157,7 +157,7 @@ def test_a_lost_partition_stays_lost(stage: Stage, *, drained: bool) -> None:
         stage.pool.drain([A])
     stage.pool.lose([A])
     stage.pool.lose([A])
-    stage.die(NOBODY)
+    stage.die(PID)
     stage.pool.reconcile(0)
     assert state(stage) is PartitionState.LOST
     assert len(stage.forks.jobs) == 1
@@ -168,23 +168,23 @@ def test_a_worker_lost_while_it_is_forked_is_alive_until_its_exit(stage: Stage) 
     stage.assign({A: 5})
     stage.pool.lose([A])
     assert stage.pool.alive([A]) == [A]
-    stage.pool.on_fork(Forked(stage.forks.jobs[0].worker, NOBODY))
-    stage.pool.on_fork(Exited(NOBODY, 9))
+    stage.pool.on_fork(Forked(stage.forks.jobs[0].worker, PID))
+    stage.pool.on_fork(Exited(PID, 9))
     assert stage.pool.alive([A]) == []
 
 
 def test_an_exit_of_a_stranger_is_nothing(stage: Stage) -> None:
     running(stage)
-    stage.die(NOBODY + 9)
+    stage.die(PID + 9)
     assert state(stage) is PartitionState.RUNNING
 
 
 def test_more_partitions_than_places_wait_for_one(stage: Stage) -> None:
     stage.assign({A: 1, B: 2, C: 3})
     assert state(stage, C) is PartitionState.WAITING
-    stage.run(stage.forks.jobs[0], NOBODY)
+    stage.run(stage.forks.jobs[0], PID)
     stage.pool.drain([A])
-    stage.die(NOBODY, 0)
+    stage.die(PID, 0)
     stage.pool.drop([A])
     stage.pool.reconcile(0)
     assert state(stage, C) is PartitionState.STARTING
@@ -200,10 +200,10 @@ def test_no_fork_without_a_fork_server(stage: Stage) -> None:
 def test_workers_that_fail_to_start_end_the_pool(stage: Stage) -> None:
     stage.assign({A: 5})
     (job,) = stage.forks.jobs
-    stage.pool.on_fork(Forked(job.worker, NOBODY))
+    stage.pool.on_fork(Forked(job.worker, PID))
     stage.forks.says(job, Ended(WorkerExit.START_FAILED, "no database"))
     with pytest.raises(WorkersCannotStart, match="no database"):
-        stage.die(NOBODY, WorkerExit.START_FAILED << 8)
+        stage.die(PID, WorkerExit.START_FAILED << 8)
     stage.pool.drain([A])
     assert stage.pool.alive([A]) == []
 
@@ -211,22 +211,22 @@ def test_workers_that_fail_to_start_end_the_pool(stage: Stage) -> None:
 def test_workers_that_die_before_any_was_ready_end_the_pool(stage: Stage, clock: Clock) -> None:
     stage.assign({A: 5})
     for _ in range(START_ATTEMPTS):
-        stage.pool.on_fork(Forked(stage.forks.jobs[-1].worker, NOBODY))
-        stage.die(NOBODY, 11)
+        stage.pool.on_fork(Forked(stage.forks.jobs[-1].worker, PID))
+        stage.die(PID, 11)
         clock.passes(1.0)
         stage.pool.reconcile(0)
-    stage.pool.on_fork(Forked(stage.forks.jobs[-1].worker, NOBODY))
+    stage.pool.on_fork(Forked(stage.forks.jobs[-1].worker, PID))
     with pytest.raises(WorkersCannotStart, match="SIGSEGV"):
-        stage.die(NOBODY, 11)
+        stage.die(PID, 11)
 
 
 def test_once_one_was_ready_a_failing_start_is_tried_again(stage: Stage) -> None:
     running(stage)
     stage.assign({B: 5})
     job = stage.forks.jobs[-1]
-    stage.pool.on_fork(Forked(job.worker, NOBODY + 1))
+    stage.pool.on_fork(Forked(job.worker, PID + 1))
     stage.forks.says(job, Ended(WorkerExit.START_FAILED, "no database"))
-    stage.die(NOBODY + 1, WorkerExit.START_FAILED << 8)
+    stage.die(PID + 1, WorkerExit.START_FAILED << 8)
     assert state(stage, B) is PartitionState.BACKING_OFF
 
 
@@ -255,59 +255,3 @@ def test_after_the_fork_servers_death_all_are_buried(stage: Stage) -> None:
     stage.hear()
     assert stage.pool.bury_orphans()
     assert [cause for *_, cause in stage.counted.deaths] == ["its fork server died"] * 2
-
-
-def test_counters_never_go_back(stage: Stage) -> None:
-    running(stage)
-    words = stage.table[stage.forks.jobs[0].slot]
-    words[RECORDS] = 100
-    stage.die(NOBODY)
-    stage.pool.reconcile(0)
-    stage.run(stage.forks.jobs[1], NOBODY)
-    stage.table[stage.forks.jobs[1].slot][RECORDS] = 11
-    assert partition(stage).totals()[RECORDS] == partition(stage).status().records == 111
-    stage.pool.lose([A])
-    stage.die(NOBODY)
-    stage.pool.drop([A])
-    stage.pool.assign([A])
-    status = partition(stage).status()
-    assert (status.records, status.restarts) == (111, 1)
-    assert stage.pool.history[A].totals[RECORDS] == 111
-
-
-def test_a_hung_worker_is_silent_in_the_supervisors_waking_time(stage: Stage, clock: Clock) -> None:
-    """A freeze of the supervisor, or of the machine, is not the workers' silence."""
-    running(stage)
-    stage.pool.reconcile(0)
-    clock.passes(3600.0)
-    stage.pool.reconcile(0)
-    worker = partition(stage).worker
-    assert worker is not None
-    assert worker.killed_for is None
-    for _ in range(5):
-        clock.passes(1.0)
-        stage.pool.reconcile(0)
-    assert worker.killed_for == "no sign of life for 5 s"
-
-
-@pytest.mark.parametrize("word", [POSITION, BEAT])
-def test_a_record_or_a_beat_is_a_sign_of_life(stage: Stage, clock: Clock, word: int) -> None:
-    running(stage)
-    for _ in range(20):
-        clock.passes(1.0)
-        stage.table[0][word] += 1
-        stage.pool.reconcile(0)
-    worker = partition(stage).worker
-    assert worker is not None
-    assert worker.killed_for is None
-
-
-def test_status(stage: Stage, clock: Clock) -> None:
-    running(stage)
-    words = stage.table[0]
-    words[POSITION], words[COMMITTABLE], words[END], words[RECORDS] = 12, 10, 20, 7
-    clock.passes(2.0)
-    stage.pool.reconcile(0)
-    status = partition(stage).status()
-    assert (status.position, status.committed, status.end, status.lag, status.rate) == (12, 5, 20, 15, 3.5)
-    assert (status.pid, status.state) == (NOBODY, "running")

@@ -1,6 +1,8 @@
 """What the task promises: an offset is committable when all below it is acknowledged, and nothing is passed over."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.task_parts import Bench, Brokers, records
 from workers import App, Output, Record, Retry
@@ -147,6 +149,41 @@ def test_a_stop_iteration_is_a_failure_also_where_the_turn_was_ended() -> None:
     bench.run()
     assert [letter["pool.origin.offset"] for letter in bench.brokers.letters()] == [b"1"]
     assert bench.committable == 3
+
+
+FAST = {b'{"n":1}': 1, b'{"n":-7}': -7, b"{": None, b"": None, None: None, b'{"n":"x"}': None, b'{"n":0}': None}
+"""Values, each with what comes of it; None: a dead letter."""
+
+
+@given(values=st.lists(st.sampled_from(list(FAST))), record=st.booleans(), batch=st.sampled_from([None, 1, 3]))
+def test_whatever_way_a_record_goes_the_same_comes_of_it(
+    values: list[bytes | None], record: bool, batch: int | None
+) -> None:
+    app = make_app()
+
+    def invert(reading: dict[str, int]) -> int:
+        return reading["n"] * reading["n"] // reading["n"]
+
+    def invert_with_record(reading: dict[str, int], source: Record) -> int:
+        assert source.value is reading
+        return invert(reading)
+
+    def invert_batch(readings: list[dict[str, int]]) -> list[int]:
+        return [invert(reading) for reading in readings]
+
+    if batch is not None:
+        app.agent("in", value=dict[str, int], output="out", batch=batch)(invert_batch)
+    elif record:
+        app.agent("in", value=dict[str, int], output="out")(invert_with_record)
+    else:
+        app.agent("in", value=dict[str, int], output="out")(invert)
+    bench = Bench(app, records(*values) if values else Batch([]))
+    bench.run()
+    good = [result for value in values if (result := FAST[value]) is not None]
+    assert bench.brokers.values() == [b"%d" % result for result in good]
+    bad = [b"%d" % offset for offset, value in enumerate(values) if FAST[value] is None]
+    assert [letter["pool.origin.offset"] for letter in bench.brokers.letters()] == bad
+    assert bench.committable == len(values)
 
 
 def test_sys_exit_in_a_handler_is_its_records_failure() -> None:
