@@ -5,7 +5,7 @@ import traceback
 from time import monotonic_ns
 from typing import Final
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 
 from workers import kafka, metrics
 from workers.app import App
@@ -26,6 +26,9 @@ from workers.watch import Watch
 
 MOST_TEXT: Final = 16_000
 """Characters of an error that travel to the supervisor."""
+
+CONNECT_SECONDS: Final = 1.0
+"""How long a worker waits for its producer's connection before it begins all the same."""
 
 
 def live(
@@ -93,13 +96,16 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:
-        consumer, sink = Consumer(reading), KafkaSink(Producer(properties))
+        producer, consumer = Producer(properties), Consumer(reading)
+        sink = KafkaSink(producer)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
+    source = KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size)
+    _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
         app.agents[job.topic],
-        KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size),
+        source,
         sink,
         words,
         watch,
@@ -115,6 +121,18 @@ def _killed_by(killer: Killer) -> WorkerKiller:
     if killer.stacks:
         error.add_note(killer.stacks)  # stands in the dead letter's traceback
     return error
+
+
+def _await_brokers(producer: Producer, topic: str) -> None:
+    """Wait for the producer's connection; while brokers are away, not for long.
+
+    What an idempotent producer is given before that waits 500 ms for its next look: so would every worker's first
+    results, and be repeated when it dies meanwhile. The consumer connects at the same time.
+    """
+    try:
+        producer.list_topics(topic, timeout=CONNECT_SECONDS)
+    except KafkaException:
+        log.debug("brokers_awaited", seconds=CONNECT_SECONDS)
 
 
 def _stop(app: App) -> None:
