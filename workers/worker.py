@@ -130,6 +130,8 @@ def _await_brokers(producer: Producer, topic: str) -> None:
     results, and be repeated when it dies meanwhile. The consumer connects at the same time.
     """
     try:
+        # The first request learns who the brokers are, the second connects to one of them: 30 ms for both.
+        producer.list_topics(topic, timeout=CONNECT_SECONDS)
         producer.list_topics(topic, timeout=CONNECT_SECONDS)
     except KafkaException:
         log.debug("brokers_awaited", seconds=CONNECT_SECONDS)
