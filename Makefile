@@ -21,7 +21,13 @@ demo: $(VENV)/run ## the sensor-alert pool on an embedded broker; DURATION=secon
 	@$(BIN)/python -m supervisor demo $(if $(DURATION),--duration $(DURATION)) $(ARGS)
 
 test: $(VENV)/dev system-packages ## all tests, on real Kafka; TESTS=tests/unit for some, ARGS="-x" for pytest
+ifeq ($(TESTS)$(ARGS),)
+	@# Most wait more than they compute: two at a time. What measures times comes after them, by itself.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	@$(BIN)/python -m pytest -m alone
+else
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+endif
 
 faults: $(VENV)/dev system-packages ## the pool under faults; SEED=, MINUTES=, ARGS="--protocol consumer --brokers 3 --help"
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)

@@ -5,7 +5,8 @@ from tests.support.scene import SCRIPTED, Scene
 
 
 def test_deaths_back_off(scene: Scene) -> None:
-    pool = scene.pool(SCRIPTED).wait_running()
+    # So often that the record is not set aside while this looks on.
+    pool = scene.pool(SCRIPTED, env={"POOL_QUARANTINE_AFTER": "100"}).wait_running()
     generation = pool.status().generation
     scene.topics.send(scene.input, [reading(0)])
     scene.topics.wait_lag(scene.group, scene.input)

@@ -7,6 +7,8 @@ import pytest
 from tests.support.pool import PROTOCOLS
 from tests.support.scene import Scene
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_lag_is_what_was_never_handled(scene: Scene, protocol: str) -> None:

@@ -8,6 +8,8 @@ import pytest
 from tests.support.pool import PROTOCOLS
 from tests.support.scene import Scene
 
+pytestmark = pytest.mark.alone
+
 COUNT = 60_000
 RATE = 6_000
 KILLS = 4

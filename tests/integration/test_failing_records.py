@@ -63,7 +63,7 @@ def _assert_explained(letter: Message, scene: Scene) -> None:
     assert headers["pool.origin.offset"] == str(seq // 4)
     assert headers["pool.group"] == scene.group
     assert headers["pool.error.class"] == ("workers.errors.DecodeFailed" if malformed else "ValueError")
-    assert headers["pool.attempts"] == ("0" if malformed else "3")
+    assert headers["pool.attempts"] == ("1" if malformed else "3"), "what cannot be decoded is not tried again"
     if not malformed:
         assert f"reading {seq} is told to fail" in headers["pool.error.message"]
         assert "tests/apps/scripted.py" in headers["pool.error.traceback"]

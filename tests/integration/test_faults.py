@@ -10,6 +10,8 @@ from tests.faults.settings import Settings
 from tests.support import jars
 from tests.support.pool import PROTOCOLS
 
+pytestmark = pytest.mark.alone
+
 SLOW = {Fault.RESTART_BROKER, Fault.KILL_BROKER, Fault.STALL_CONNECTIONS, Fault.KILLER_RECORDS}
 """What takes longer than a short run has; `make faults` has them."""
 

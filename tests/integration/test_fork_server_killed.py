@@ -3,8 +3,12 @@
 import os
 from signal import SIGKILL
 
+import pytest
+
 from tests.support.process import wait_gone
 from tests.support.scene import Scene
+
+pytestmark = pytest.mark.alone
 
 
 def test_killed_under_load(scene: Scene) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.support.pool import PROTOCOLS, Pool
 from tests.support.scene import Scene
 
+pytestmark = pytest.mark.alone
+
 RATE = 4000
 ROUNDS = 5
 

@@ -8,6 +8,8 @@ from tests.support.pool import PROTOCOLS, SESSION
 from tests.support.readings import NS
 from tests.support.scene import Scene
 
+pytestmark = pytest.mark.alone
+
 LEASE = 2.0
 """Seconds, in both protocols; see `tests.support.pool`."""
 

@@ -9,6 +9,8 @@ from tests.support.pool import PROTOCOLS, SESSION
 from tests.support.readings import NS, reading
 from tests.support.scene import SCRIPTED, Scene
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_killed_with_a_hung_worker(scene: Scene, tmp_path: Path, protocol: str) -> None:

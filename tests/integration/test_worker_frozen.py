@@ -3,9 +3,13 @@
 from pathlib import Path
 from signal import SIGSTOP
 
+import pytest
+
 from tests.conftest import MakeScene
 from tests.support.readings import reading
 from tests.support.scene import SCRIPTED, Scene
+
+pytestmark = pytest.mark.alone
 
 TIMEOUT = 3.0
 

@@ -4,8 +4,12 @@ import random
 from signal import SIGKILL
 from typing import NamedTuple
 
+import pytest
+
 from tests.support.readings import NS, Results
 from tests.support.scene import Scene
+
+pytestmark = pytest.mark.alone
 
 COUNT = 200_000
 RATE = 16_000
