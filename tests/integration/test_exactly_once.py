@@ -8,10 +8,9 @@ import pytest
 from tests.support.pool import PROTOCOLS
 from tests.support.scene import Scene
 
-pytestmark = pytest.mark.alone
 
-COUNT = 60_000
-RATE = 6_000
+COUNT = 30_000
+RATE = 4_000
 KILLS = 4
 EXACTLY_ONCE = {"POOL_GUARANTEE": "exactly_once"}
 
@@ -35,7 +34,7 @@ def test_workers_killed_under_load(scene: Scene, protocol: str) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_supervisors_come_and_are_killed_under_load(scene: Scene, protocol: str) -> None:
     first = scene.pool(protocol=protocol, env=EXACTLY_ONCE).wait_running()
-    with scene.stream(rate=RATE // 2, count=COUNT) as stream:
+    with scene.stream(rate=RATE // 3, count=COUNT) as stream:
         stream.wait_sent(COUNT // 5)
         second = scene.pool(protocol=protocol, env=EXACTLY_ONCE)
         second.wait_running(2)

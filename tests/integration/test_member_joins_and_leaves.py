@@ -1,18 +1,22 @@
 """A second supervisor joins and leaves under load: nothing is missing, and what is not moved never pauses."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import pytest
 
 from tests.support.pool import PROTOCOLS, Pool
+from tests.support.readings import Results
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.alone
 
 RATE = 4000
 ROUNDS = 5
+BASELINES = 3
+PAUSE = 0.2
+"""Seconds without a record that are no gap, at most."""
 
 
 class Round(NamedTuple):
@@ -23,18 +27,33 @@ class Round(NamedTuple):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_five_joins_and_leaves_under_load(scene: Scene, protocol: str) -> None:
+def test_five_joins_and_leaves_under_load(scene: Scene, make_scene: Callable[[], Scene], protocol: str) -> None:
     first = scene.pool(protocol=protocol).wait_running()
+    elsewhere = make_scene()
     with scene.stream(rate=RATE) as stream:
+        baselines = [_come_and_go(elsewhere, first, protocol) for _ in range(BASELINES)]
         rounds = [_join_and_leave(scene, first, protocol) for _ in range(ROUNDS)]
         sent = stream.stop()
     results = scene.wait_done()
     assert results.missing(sent) == set()
     assert results.disordered() == []
     assert results.repeated == [], "a move between supervisors that both live repeats nothing"
+    # On a machine of two cores a process that starts is felt by all; it is so without a rebalance, too.
+    without = max(_longest_gap(results, one) for one in baselines)
     for one in rounds:
-        for partition in one.kept:
-            assert results.longest_gap(partition, one.began, one.ended) < 0.2, (partition, one)
+        assert _longest_gap(results, one) < max(PAUSE, 2 * without), f"{one}; without a rebalance: {without} s"
+
+
+def _longest_gap(results: Results, one: Round) -> float:
+    return max(results.longest_gap(partition, one.began, one.ended) for partition in one.kept)
+
+
+def _come_and_go(elsewhere: Scene, first: Pool, protocol: str) -> Round:
+    """The same as `_join_and_leave`, in another group: nothing is rebalanced here."""
+    began = time.monotonic()
+    other = elsewhere.pool(protocol=protocol).wait_running(4)
+    assert other.terminate() == 0
+    return Round(frozenset(first.workers()), began, time.monotonic())
 
 
 def _join_and_leave(scene: Scene, first: Pool, protocol: str) -> Round:
