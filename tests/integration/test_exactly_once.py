@@ -8,7 +8,6 @@ import pytest
 from tests.support.pool import PROTOCOLS
 from tests.support.scene import Scene
 
-
 COUNT = 30_000
 RATE = 4_000
 KILLS = 4
