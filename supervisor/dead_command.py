@@ -122,7 +122,7 @@ def dead_show(loaded: Loaded, topic: str, place: str, raw: bool) -> None:
 def dead_replay(loaded: Loaded, topic: str, filter_: Any, execute: bool, **how: Any) -> None:
     """Send the records in TOPIC's letters back to where they came from, as they were, each once.
 
-    They carry a header, pool.replay.group: pools of other groups pass them over. However a replay ends, the same
+    They carry a header, pool.replay.group, by which other groups' handlers can tell. However a replay ends, the same
     command goes on where it was. One replay or drop of a topic runs at a time: a new one ends the other.
     """
     from supervisor.dead_replay import run
