@@ -40,6 +40,10 @@ from workers.slot import SlotTable
 MOST_TEXT: Final = 30_000
 """Characters of an error that travel to the supervisor: less than a packet, however they are encoded."""
 
+COLLECT_AFTER: Final = 10_000
+"""Objects that the garbage collector lets come up before it looks for cycles among them. Python's 700 are fewer than
+the messages of one poll: it would look through those at hand more than once, a tenth of all that a worker computes."""
+
 
 class Ancestor(NamedTuple):
     """What every worker gets from this process."""
@@ -59,6 +63,8 @@ def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
     setup = channel.receive()
     if not isinstance(setup, Setup):
         return
+    # Before the app is imported: one that sets its own has the last word.
+    gc.set_threshold(COLLECT_AFTER, 10, 10)
     app = _load(setup, channel)
     if app is None:
         return

@@ -128,6 +128,9 @@ class MemorySink:
         (self._dead_letters if isinstance(origin, SentLetter) else self._results).append(written)
         return True
 
+    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
+        return self.send(Parcel(topic, value, key), origin)
+
     def pending(self) -> int:
         return 0
 

@@ -10,7 +10,7 @@ from workers.agent import Agent
 from workers.control import Control
 from workers.endings import LeaseLost, Rewind
 from workers.errors import ResultRefused
-from workers.outputs import is_one_value
+from workers.outputs import READERS, one
 from workers.records import UNSET, Output
 from workers.sink import Parcel, Refusal, Sink
 from workers.slot import BEAT, RESULTS
@@ -56,12 +56,15 @@ class Outbox:
             WorkerMustEnd: nothing can be sent any more.
             Exception: this result cannot be sent.
         """
-        if self._topic is not None and is_one_value(result):
-            # What most results are: the same as below, without its Output and lists.
-            self.accept(Parcel(self._topic, self._encode(result), message.key()), message)
-            self.sent += 1
-        else:
-            self.send(self._agent.outputs(result), message.key(), message)
+        topic, key = self._topic, message.key()
+        if topic is None or READERS[type(result)] is not one:
+            self.send(self._agent.outputs(result), key, message)
+            return
+        # What most results are: the same as above, without its Output and lists.
+        value = self._encode(result)
+        if not (self._control.leased() and self._sink.send_value(topic, value, key, message)):
+            self.accept(Parcel(topic, value, key), message)
+        self.sent += 1
 
     def send(self, outputs: Iterable[Output], key: bytes | None, origin: Any) -> None:
         """Encode all outputs, then hand them to the sink: a failure to encode leaves nothing half sent.

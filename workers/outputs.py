@@ -17,19 +17,15 @@ def outputs(result: Any) -> Sequence[Output]:
         ResultRefused: a list within a list, or something to await.
         Exception: whatever the handler raises while its iterator runs.
     """
-    return _READERS[type(result)](result)
-
-
-def is_one_value(result: object) -> bool:
-    """Whether a result is one plain value: no Output, nothing of several."""
-    return _READERS[type(result)] is _one
+    return READERS[type(result)](result)
 
 
 def _none(result: None) -> Sequence[Output]:  # noqa: ARG001 one reader among others
     return ()
 
 
-def _one(result: object) -> Sequence[Output]:
+def one(result: object) -> Sequence[Output]:
+    """The reader of what is one plain value: no Output, nothing of several."""
     return (Output(result),)
 
 
@@ -40,7 +36,7 @@ def _as_it_is(result: Output) -> Sequence[Output]:
 def _several(results: Iterable[Any]) -> Sequence[Output]:
     found: list[Output] = []
     for result in results:
-        read = _READERS[type(result)]
+        read = READERS[type(result)]
         if read is _several:
             raise ResultRefused(
                 f"a {type(result).__name__} stands among a handler's several results: "
@@ -78,7 +74,8 @@ def _reader(kind: type) -> Reader:
         return _several
     if hasattr(kind, "__await__") or hasattr(kind, "__anext__"):
         return _awaitable
-    return _one
+    return one
 
 
-_READERS: Final = _Readers()
+READERS: Final = _Readers()
+"""For the type of a result, what reads it."""

@@ -85,6 +85,9 @@ class Sink(Protocol):
             SinkFailed: nothing can be written any more.
         """
 
+    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
+        """`send` for what most messages are: a value and a key, and nothing else to say."""
+
     def pending(self) -> int:
         """How many messages are accepted and neither acknowledged nor refused.
 
@@ -117,6 +120,18 @@ class KafkaSink:
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
         return not self._trying and self._produce(parcel, partial(self._failed, parcel, origin))
+
+    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
+        if self._trying:
+            return False
+        try:
+            # By position, and without what it does not need: twice as fast as `_produce`.
+            self._producer.produce(topic, value, key, -1, partial(self._value_failed, origin))
+        except BufferError:
+            return False  # `send` tells a full queue from a message that never fits
+        except KafkaException as error:
+            raise _named(error.args[0], topic) from error
+        return True
 
     def pending(self) -> int:
         self._producer.poll(0)
@@ -171,6 +186,9 @@ class KafkaSink:
         pending += len(self._suspects)
         self._trying = self._trying and pending > 0
         return pending
+
+    def _value_failed(self, origin: Any, error: KafkaError, message: Message) -> None:
+        self._failed(Parcel(message.topic() or "", message.value(), message.key()), origin, error, message)
 
     def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
         if error.code() not in _BATCH_ERRORS:

@@ -85,6 +85,10 @@ class TransactionalSink(KafkaSink):
         self._begin()
         return super().send(parcel, origin)
 
+    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
+        self._begin()
+        return super().send_value(topic, value, key, origin)
+
     def commit(self, position: int, metadata: bytes) -> None:
         """Commit what is open together with the input's position.
 

@@ -59,6 +59,9 @@ class Brokers:
             self._judge()
         return True
 
+    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
+        return self.send(Parcel(topic, value, key), origin)
+
     def pending(self) -> int:
         return len(self._unjudged)
 
