@@ -39,12 +39,16 @@ class Counted:
 
     def __init__(self) -> None:
         self.deaths: list[tuple[str, int, str]] = []
+        self.fences: list[tuple[str, int]] = []
         self.recycles: list[tuple[str, int, str]] = []
         self.commits: list[float] = []
         self.refusals: list[str] = []
 
     def died(self, topic: str, partition: int, cause: str) -> None:
         self.deaths.append((topic, partition, cause))
+
+    def fenced(self, topic: str, partition: int) -> None:
+        self.fences.append((topic, partition))
 
     def recycled(self, topic: str, partition: int, reason: str) -> None:
         self.recycles.append((topic, partition, reason))
@@ -108,7 +112,6 @@ class Stage:
             self.table,
             self.selector,
             limits=limits or WorkerLimits(silence=5.0),
-            fenced_seconds=7.0,
             counter=self.counted,
             users=cast("UserMetrics", NoUserMetrics()),
         )
