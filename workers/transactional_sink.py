@@ -146,7 +146,7 @@ class TransactionalSink(KafkaSink):
     def _begin(self, origin: Any) -> None:
         self.latest = origin
         if self.opened_at is None:
-            self._producer.begin_transaction()  # no request: the first message opens it at the broker
+            self.insist(self._producer.begin_transaction)  # no request: the first message opens it at the broker
             self.opened_at = monotonic_ns()
 
     def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
