@@ -16,7 +16,6 @@ from supervisor.worker_commits import WorkerCommits
 from tests.unit.supervisor_parts import A, Clock, Stage, partition
 from workers.slot import COMMITTABLE, PROVED
 
-
 MEMBER = Identity("me", 3)
 
 
