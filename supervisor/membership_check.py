@@ -77,6 +77,7 @@ class MembershipCheck:
             log.warning("membership_unproved", reason=error.args[0].str(), retry_in=RETRY_SECONDS)
             return
         if question.member_id in {member.member_id for member in members}:
+            log.info("membership_proved", member=question.member_id)
             self._lease.proved(question.at)
         else:
             # The group is about to tell it to this member's client, too.
