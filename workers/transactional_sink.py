@@ -1,6 +1,7 @@
 """Producing in transactions: what is sent is seen when its transaction is committed, or never."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from threading import RLock
 from time import monotonic_ns
 from typing import Any, Final, NamedTuple, TypeVar
@@ -17,6 +18,10 @@ T = TypeVar("T")
 CALL_SECONDS: Final = 0.5
 """How long a call of the transactional producer may block before the worker gives a sign of life: well below the
 shortest `handler_timeout`."""
+
+_FATAL: Final = (KafkaException, SystemError)
+"""What the client raises, once, wherever it serves callbacks, when its producer has failed for good: the latter where a
+callback was called with the former already set. The next call that commits, aborts or begins tells why."""
 
 _FENCED: Final = frozenset(
     {
@@ -86,6 +91,12 @@ class TransactionalSink(KafkaSink):
             except (SinkFailed, KafkaException) as failed:
                 raise Rewind(str(failed)) from failed
 
+    def wait(self, seconds: float) -> int:
+        try:
+            return super().wait(seconds)
+        except _FATAL as raised:
+            raise Rewind(str(raised)) from raised
+
     def commit(self, position: int, metadata: bytes) -> None:
         """Commit what is open together with the input's position.
 
@@ -106,11 +117,11 @@ class TransactionalSink(KafkaSink):
         Raises:
             Fenced: as `commit`.
         """
-        self._producer.poll(0)
+        self._serve()
         if self.opened_at is not None:
             self.insist(lambda: self._producer.abort_transaction(CALL_SECONDS))
         self.opened_at = None
-        self._producer.poll(0)  # what was purged is told as failed
+        self._serve()  # what was purged is told as failed
         taken_back = TakenBack(self.refusals, self._suspected)
         self._suspected = []
         self.forget()
@@ -134,6 +145,8 @@ class TransactionalSink(KafkaSink):
             self._alive()
             try:
                 return call()
+            except SystemError:
+                continue  # the next call fails with what is the matter
             except KafkaException as raised:
                 error: KafkaError = raised.args[0]
                 if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
@@ -142,6 +155,11 @@ class TransactionalSink(KafkaSink):
                     raise Fenced(f"{error.name()}: {error.str()}") from raised
                 if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
+
+    def _serve(self) -> None:
+        """Hear of what has become of messages."""
+        with suppress(*_FATAL):
+            self._producer.poll(0)
 
     def _begin(self, origin: Any) -> None:
         self.latest = origin

@@ -1,6 +1,6 @@
 """Exactly once: results, dead letters and the position in one transaction, by a member of the group (KIP-447)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic_ns
 from typing import Any, Final
 
@@ -83,6 +83,7 @@ class TransactionalOffsets(Offsets):
         self._vain = 0
         """How many transactions in a row were aborted for a reason that nothing could be learnt from."""
         control.at_ticks(self.relieve)
+        outbox.prove = self._prove
 
     def report(self, settle: Settle, *, idle: bool) -> None:
         """Commit when it is time to, or when there is nothing better to do.
@@ -116,6 +117,9 @@ class TransactionalOffsets(Offsets):
         """
         if monotonic_ns() - self._words[PROVED] >= self._proof_interval_ns:
             self.flush(settle)
+
+    def _prove(self) -> None:
+        self.prove(_no_refusals)
 
     def relieve(self) -> None:
         """Commit what a slow record keeps waiting, from beside the worker's loop, which is inside of its handler.
@@ -271,6 +275,10 @@ def _condemned(refusal: Refusal) -> tuple[int, Condemned] | None:
         case Message() as message:
             return offset_of(message), Condemned(refusal.error, 1)
     return None
+
+
+def _no_refusals(refusals: Sequence[Refusal]) -> None:
+    """Refusals spoil the transaction, and are dealt with when it is taken back."""
 
 
 def _records_of(refusals: list[Refusal]) -> Iterator[tuple[int, Refusal]]:

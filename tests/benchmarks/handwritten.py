@@ -1,7 +1,8 @@
 """What an expert would write without the pool: poll, decode, handle, produce, commit, one process a partition.
 
 `python -m tests.benchmarks.handwritten BOOTSTRAP INPUT OUTPUT PARTITIONS [follow]` works until every partition is read
-to its end, or on and on. It assigns its partitions itself, so that no rebalance slows it down; whatever else the pool does, it does not.
+to its end, or on and on. It assigns its partitions itself, so that no rebalance slows it down; whatever else the pool
+does, it does not.
 """
 
 import os

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.latency [--rate 2000] [--seconds 15] [--runs 2] [--set NAME=VALUE …] [SUBJECT …]
 
-SUBJECTs: loop (written by hand), at_least_once, exactly_once; all by default, in turn. An open loop: records are sent on
-schedule whatever the brokers do, and count from their scheduled time; the result's reader reads what is committed. CPU is
-a share of one core, of all the subject's processes and of the broker, while the load runs.
+SUBJECTs: loop (written by hand), at_least_once, exactly_once; all by default, in turn. An open loop: records are sent
+on schedule whatever the brokers do, and count from their scheduled time; the results' reader reads what is committed.
+CPU is a share of one core, of all the subject's processes and of the broker, while the load runs.
 """
 
 import argparse

@@ -37,6 +37,8 @@ class Transactions:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.fatal: list[Exception] = []
+        """What the next flush raises, as the client does where its producer has failed for good."""
         self.errors: dict[str, deque[KafkaError]] = defaultdict(deque)
         """What the next calls of a function fail with."""
         self.reports: deque[tuple[int, KafkaError]] = deque()
@@ -48,6 +50,8 @@ class Transactions:
         self._sent.append(named.get("on_delivery") or rest[2])
 
     def flush(self, _: float) -> int:
+        if self.fatal:
+            raise self.fatal.pop()
         self.poll(0)
         return 0
 
@@ -200,6 +204,18 @@ def test_fenced_at_a_result(parts: Parts) -> None:
     parts.producer.errors["produce"].append(KafkaError(KafkaError._STATE, "fenced"))
     with pytest.raises(Rewind) as cause:
         parts.send(7)
+    parts.producer.errors["abort"].append(KafkaError(KafkaError._FENCED, "", True))
+    with pytest.raises(Fenced):
+        parts.offsets.rewind(cause.value)
+
+
+@pytest.mark.parametrize(
+    "raised", [KafkaException(KafkaError(KafkaError._FENCED, "", True)), SystemError("a callback")]
+)
+def test_fenced_while_waiting(parts: Parts, raised: Exception) -> None:
+    parts.producer.fatal.append(raised)
+    with pytest.raises(Rewind) as cause:
+        parts.flush()
     parts.producer.errors["abort"].append(KafkaError(KafkaError._FENCED, "", True))
     with pytest.raises(Fenced):
         parts.offsets.rewind(cause.value)
