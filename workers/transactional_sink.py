@@ -61,6 +61,8 @@ class TransactionalSink(KafkaSink):
         """On whose behalf the transaction's latest message was sent."""
         self.opened_at: int | None = None
         """Since when the transaction is open, in nanoseconds of the monotonic clock."""
+        self.quiet = False
+        """Whether calls give no sign of life: it is not the worker's loop that makes them."""
         self._suspected: list[Refusal] = []
         self._alive = alive
 
@@ -142,7 +144,8 @@ class TransactionalSink(KafkaSink):
             KafkaException: it failed.
         """
         while True:
-            self._alive()
+            if not self.quiet:
+                self._alive()
             try:
                 return call()
             except SystemError:

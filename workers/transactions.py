@@ -130,6 +130,8 @@ class TransactionalOffsets(Offsets):
         if not self._overdue() or not self._sink.lock.acquire(blocking=False):
             return
         try:
+            # A sign of life would be taken for one of the handler's.
+            self._sink.quiet = True
             position = self._words[POSITION]
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
             unsent = self._overdue() and _last_offset(self._sink.latest) < position
@@ -138,6 +140,7 @@ class TransactionalOffsets(Offsets):
         except (Rewind, SinkFailed, Fenced) as failed:
             log.debug("transaction_not_relieved", reason=str(failed))
         finally:
+            self._sink.quiet = False
             self._sink.lock.release()
 
     def rewind(self, cause: Rewind) -> None:

@@ -109,7 +109,8 @@ class Parts:
 
     def __init__(self, *, records: int | None = None) -> None:
         self.producer = Transactions()
-        self.sink = TransactionalSink(cast("Producer", self.producer), PLACE, lambda: None)
+        self.signs = 0
+        self.sink = TransactionalSink(cast("Producer", self.producer), PLACE, self.alive)
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.word = Proved()
         self.care = Care(0)
@@ -121,6 +122,9 @@ class Parts:
         for offset in (5, 6):
             self.send(offset)
         self.words[POSITION] = 7
+
+    def alive(self) -> None:
+        self.signs += 1
 
     def send(self, offset: int) -> None:
         assert self.sink.send_value("out", b"%d" % offset, None, message(b"", offset=offset))
@@ -277,7 +281,9 @@ def test_a_slow_record_is_relieved_of_the_results_before_it(parts: Parts, clock:
     parts.word.tick()
     assert parts.words[COMMITTABLE] == 5
     clock.now += RELIEF_NS + 1
+    signs = parts.signs
     parts.word.tick()
+    assert parts.signs == signs, "the handler gives none"
     assert parts.producer.calls[-2:] == [("offsets", 7, JOINED), "commit"]
     assert parts.words[COMMITTABLE] == 7
     parts.word.tick()
