@@ -99,17 +99,24 @@ class TransactionalSink(KafkaSink):
         except _FATAL as raised:
             raise Rewind(str(raised)) from raised
 
-    def commit(self, position: int, metadata: bytes) -> None:
-        """Commit what is open together with the input's position.
+    def offer(self, position: int, metadata: bytes) -> None:
+        """Have the input's position committed with what is open; messages may still be on their way.
 
         Raises:
             Fenced: another worker has taken over, or the transaction was open for too long.
-            KafkaException: it is not committed and must be aborted.
+            KafkaException: the transaction has failed, for whatever reason, and must be aborted.
         """
         if self.opened_at is None:
             self._begin(None)
         offsets = [TopicPartition(*self.place, position)]
         self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
+
+    def commit(self) -> None:
+        """Commit what is open.
+
+        Raises:
+            as `offer`.
+        """
         self.insist(lambda: self._producer.commit_transaction(CALL_SECONDS))
         self.opened_at = None
 
@@ -117,7 +124,7 @@ class TransactionalSink(KafkaSink):
         """Take back what is open, and forget what failed with it.
 
         Raises:
-            Fenced: as `commit`.
+            Fenced: as `offer`.
         """
         self._serve()
         if self.opened_at is not None:

@@ -1,6 +1,7 @@
 """Exactly once: results, dead letters and the position in one transaction, by a member of the group (KIP-447)."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from time import monotonic_ns
 from typing import Any, Final
 
@@ -105,7 +106,8 @@ class TransactionalOffsets(Offsets):
         """
         with self._sink.lock:
             began = monotonic_ns()
-            self._acknowledge()
+            with suppress(SinkFailed):  # it is told again
+                self._sink.wait(0)
             self._commit(self._words[POSITION])
             self._count(began)
 
@@ -178,25 +180,18 @@ class TransactionalOffsets(Offsets):
         opened_at = self._sink.opened_at
         return opened_at is not None and monotonic_ns() - opened_at > RELIEF_NS
 
-    def _acknowledge(self) -> None:
-        """Wait until the brokers have all messages; a message that they refuse spoils its transaction."""
-        while True:
-            try:
-                pending = self._outbox.wait()
-            except SinkFailed as failed:
-                raise Rewind(str(failed)) from failed
-            if self._sink.spoilt:
-                raise Rewind(f"a result was refused: {self._sink.spoilt}")
-            if not pending:
-                return
-
     def _commit(self, position: int) -> None:
+        """Offer the position while results are on their way, and commit when they have arrived."""
         metadata, sent_at = self._control.metadata(), monotonic_ns()
         if not proves_membership(metadata):
             # Brokers would take it unchecked, whoever owns the partition.
             raise MembershipStale("the supervisor has not proved its membership", metadata)
         try:
-            self._sink.commit(position, metadata)
+            self._sink.offer(position, metadata)
+            while self._pending():
+                # To offer it again is what tells of a transaction that has failed: its messages never arrive.
+                self._sink.offer(position, metadata)
+            self._sink.commit()
         except KafkaException as raised:
             error: KafkaError = raised.args[0]
             if error.code() in _STALE:
@@ -207,6 +202,16 @@ class TransactionalOffsets(Offsets):
         self._words[COMMITTABLE] = position
         self._flushed_at = monotonic_ns()
         self._took = self._flushed_at - sent_at
+
+    def _pending(self) -> int:
+        """How many messages the brokers do not have after a moment; one that they refuse spoils its transaction."""
+        try:
+            pending = self._sink.wait(PAUSE) if self._sink.quiet else self._outbox.wait()
+        except SinkFailed as failed:
+            raise Rewind(str(failed)) from failed
+        if self._sink.spoilt:
+            raise Rewind(f"a result was refused: {self._sink.spoilt}")
+        return pending
 
     def _await_membership(self, metadata: bytes) -> None:
         """The group has moved on: the supervisor's new proof is on its way here, or else this worker's end."""

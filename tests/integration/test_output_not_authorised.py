@@ -22,7 +22,9 @@ from tests.support.topics import TIMEOUT, Topics
 
 COUNT = 400
 _TOPIC: Final = ResourceType.TOPIC
-_NOBODY_WRITES: Final = (ResourcePatternType.LITERAL, "User:*", "*", AclOperation.WRITE, AclPermissionType.DENY)
+_LITERAL: Final = ResourcePatternType.LITERAL
+_NOBODY_WRITES: Final = (_LITERAL, "User:*", "*", AclOperation.WRITE, AclPermissionType.DENY)
+_ALL_DO_THE_REST: Final = (_LITERAL, "User:*", "*", AclOperation.ALL, AclPermissionType.ALLOW)
 SETTINGS = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "true",
@@ -48,9 +50,10 @@ def test_of_one_agent(make_scene: MakeScene, strict_broker: OwnBroker, guarantee
     topics = Topics(strict_broker.bootstrap)
     scene = make_scene(topics, partitions=2)
     other_input, other_output = topics.create("in-2", 1), topics.create("out-2", 1)
-    denied = AclBinding(_TOPIC, other_output, *_NOBODY_WRITES)
     admin = AdminClient({"bootstrap.servers": topics.bootstrap, "log_level": 3})
-    admin.create_acls([denied])[denied].result(TIMEOUT)
+    rules = [AclBinding(_TOPIC, other_output, *rule) for rule in (_NOBODY_WRITES, _ALL_DO_THE_REST)]
+    for made in admin.create_acls(rules).values():
+        made.result(TIMEOUT)
 
     env = {"POOL_GUARANTEE": guarantee, "APP_INPUT_2": other_input, "APP_OUTPUT_2": other_output}
     pool = scene.pool("tests.apps.two_agents:app", env=env).wait_running(3)

@@ -37,10 +37,14 @@ class Transactions:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.pending: deque[int] = deque()
+        """How many messages are still on their way after the next flushes."""
         self.fatal: list[Exception] = []
         """What the next flush raises, as the client does where its producer has failed for good."""
         self.errors: dict[str, deque[KafkaError]] = defaultdict(deque)
         """What the next calls of a function fail with."""
+        self.then: dict[str, KafkaError] = {}
+        """What a function fails with from its second call on."""
         self.reports: deque[tuple[int, KafkaError]] = deque()
         """Which of the messages sent, by its number, the brokers refuse at the next flush or poll."""
         self._sent: list[Callable[[KafkaError, Message], None]] = []
@@ -53,7 +57,7 @@ class Transactions:
         if self.fatal:
             raise self.fatal.pop()
         self.poll(0)
-        return 0
+        return self.pending.popleft() if self.pending else 0
 
     def poll(self, _: float) -> None:
         while self.reports:
@@ -81,6 +85,8 @@ class Transactions:
     def _call(self, name: str, *arguments: Any) -> None:
         if self.errors[name]:
             raise KafkaException(self.errors[name].popleft())
+        if name in self.then and any(call[0] == name for call in self.calls):
+            raise KafkaException(self.then[name])
         self.calls.append((name, *arguments) if arguments else name)
 
 
@@ -162,6 +168,17 @@ def test_what_times_out_is_repeated_until_it_is_known(parts: Parts) -> None:
     parts.producer.errors["commit"].extend([KafkaError(KafkaError._TIMED_OUT)] * 3)
     parts.flush()
     assert parts.words[COMMITTABLE] == 7
+
+
+def test_a_transaction_that_has_failed_without_a_word_is_found_out(parts: Parts) -> None:
+    """Its messages are not sent any more, and no report of them comes."""
+    parts.producer.pending.extend([2] * 1000)
+    parts.producer.then["offsets"] = KafkaError(
+        KafkaError.TOPIC_AUTHORIZATION_FAILED, "not authorized", txn_requires_abort=True
+    )
+    with pytest.raises(Rewind, match="not authorized"):
+        parts.flush()
+    assert "commit" not in parts.producer.calls
 
 
 @pytest.mark.parametrize("proof", [b"", UNJOINED])
