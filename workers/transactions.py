@@ -1,21 +1,20 @@
 """Exactly once: results, dead letters and the position in one transaction, by a member of the group (KIP-447)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic_ns
-from typing import Any, Final
+from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from workers.care import Care, Condemned
+from workers.care import Care
 from workers.control import Control
-from workers.dead_letter_topic import SentLetter
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.group_metadata import proves_membership
 from workers.log import log
 from workers.offsets import Offsets, Settle
-from workers.outbox import PAUSE, Attempted, Outbox
-from workers.records import offset_of
+from workers.outbox import PAUSE, Outbox
+from workers.refusals import condemned_by, last_offset, records_of
 from workers.sink import Refusal
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
 from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
@@ -136,7 +135,7 @@ class TransactionalOffsets(Offsets):
             self._sink.quiet = True
             position = self._words[POSITION]
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
-            unsent = self._overdue() and _last_offset(self._sink.latest) < position
+            unsent = self._overdue() and last_offset(self._sink.latest) < position
             if unsent and not self._sink.wait(PAUSE) and self._sink.spoilt is None:
                 self._commit(position)
         except (Rewind, SinkFailed, Fenced) as failed:
@@ -223,15 +222,15 @@ class TransactionalOffsets(Offsets):
         refused = list(taken_back.refused)
         if cause.error is not None:
             refused.append(Refusal(cause.origin, cause.error))
-        suspected = list(_records_of(taken_back.suspected))
+        suspected = list(records_of(taken_back.suspected))
         for refusal in refused:
-            condemned = _condemned(refusal)
+            condemned = condemned_by(refusal)
             if condemned is not None:
                 self._care.condemn(*condemned)
             else:
-                suspected.extend(_records_of([refusal]))
+                suspected.extend(records_of([refusal]))
         for offset, refusal in suspected:
-            condemned = _condemned(refusal)
+            condemned = condemned_by(refusal)
             if condemned is not None and self._care.alone(offset):
                 self._care.condemn(*condemned)
             else:
@@ -265,49 +264,5 @@ def begin(sink: TransactionalSink, consumer: Consumer, start: int) -> int:
     return committed if first <= committed <= end else start
 
 
-def _condemned(refusal: Refusal) -> tuple[int, Condemned] | None:
-    """Which record a refusal condemns; None where that cannot be known before its batch is handled one by one.
-
-    Raises:
-        SinkFailed: nothing can be left out any more.
-    """
-    match refusal.origin:
-        case SentLetter() as sent:
-            if not sent.whole:
-                raise SinkFailed(f"a dead letter without its value was refused, too: {refusal.error}")
-            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=False)
-        case Attempted(message, attempts):
-            return offset_of(message), Condemned(refusal.error, attempts)
-        case [Message() as message]:
-            return offset_of(message), Condemned(refusal.error, 1)
-        case Message() as message:
-            return offset_of(message), Condemned(refusal.error, 1)
-    return None
-
-
 def _no_refusals(refusals: Sequence[Refusal]) -> None:
     """Refusals spoil the transaction, and are dealt with when it is taken back."""
-
-
-def _records_of(refusals: list[Refusal]) -> Iterator[tuple[int, Refusal]]:
-    """The offsets of all records on whose behalf something was refused."""
-    for refusal in refusals:
-        for message in _messages(refusal.origin):
-            yield offset_of(message), refusal
-
-
-def _last_offset(origin: Any) -> int:
-    """The highest offset of the records on whose behalf a message was sent; -1 where there is none."""
-    messages = _messages(origin)
-    return offset_of(messages[-1]) if messages else -1
-
-
-def _messages(origin: Any) -> list[Message]:
-    match origin:
-        case None:
-            return []
-        case list():
-            return origin
-        case Attempted(message) | SentLetter(message=message):
-            return [message]
-    return [origin]
