@@ -15,7 +15,7 @@ from tests.support.transaction_log import last_states
 pytestmark = pytest.mark.alone
 
 RATE = 1000
-MOST_KILLS = 6
+MOST_KILLS = 8
 LEAST_KILLS = 2
 
 

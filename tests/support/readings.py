@@ -74,9 +74,9 @@ class Results:
 
     def assert_exactly_once(self, count: int, *, but: Collection[int] = ()) -> None:
         """Assert that each of the records 0 … `count` - 1 has one result, in order; those of `but` have none."""
-        assert self.missing(count) == set(but)
-        assert self.repeated == []
-        assert self.disordered() == []
+        missing, repeated, disordered = self.missing(count) - set(but), self.repeated, self.disordered()
+        told = f"missing {_some(missing)}, repeated {_some(repeated)}, disordered {_some(disordered)}"
+        assert not (missing or repeated or disordered or self.copies.keys() & set(but)), told
 
     def first_of_repeated(self) -> list[Seen]:
         """The earliest result of each record that has more than one."""
@@ -128,3 +128,7 @@ class Results:
         for seen in self.seen:
             times.setdefault(seen.partition, []).append(seen.at)
         return {partition: sorted(of_it) for partition, of_it in times.items()}
+
+
+def _some(seqs: Collection[int]) -> str:
+    return f"{len(seqs)}: {sorted(seqs)[:20]}"
