@@ -193,6 +193,9 @@ class PartitionTask:
             message = messages[bisect_right(positions, words[at])]
             # A null value is not what this way decodes: nothing was tried yet.
             return Failed([message], failure(raised) if message.value() is not None else None)
+        finally:
+            # Not kept until the next turn: two polls' messages at once are more than a core's cache holds.
+            turn.clear()
         return None
 
     def _handle_batch(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
