@@ -9,8 +9,11 @@ TESTS    ?=
 SEED     ?=
 MINUTES  ?=
 
+PROMISES := worker_killed member_joins_and_leaves supervisor_killed supervisor_frozen failing_records \
+            drain_under_load worker_frozen fork_server_killed
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench lint format clean
+.PHONY: help demo test promises faults bench lint format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -28,6 +31,9 @@ ifeq ($(TESTS)$(ARGS),)
 else
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
 endif
+
+promises: $(VENV)/dev system-packages ## what the pool promises of time, at full length and with its figures; about 6 minutes
+	@$(BIN)/python -m pytest --full $(PROMISES:%=tests/integration/test_%.py) $(ARGS)
 
 faults: $(VENV)/dev system-packages ## the pool under faults; SEED=, MINUTES=, ARGS="--protocol consumer --brokers 3 --help"
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)

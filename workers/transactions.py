@@ -189,7 +189,7 @@ class TransactionalOffsets(Offsets):
         began = monotonic_ns()
         self._acknowledge()
         self._commit()
-        self._store()
+        self._store(self._words[POSITION])
         self._count(began)
 
     def prove(self, settle: Settle) -> None:
