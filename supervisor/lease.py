@@ -25,6 +25,8 @@ class Lease:
         self._by_commit = by_commit
         self._deadline = 0.0
         self._lost_at = 0.0
+        self.proved_at = 0.0
+        """When that was sent which last proved membership, on the monotonic clock; 0 before."""
 
     @property
     def deadline_ns(self) -> int:
@@ -44,6 +46,7 @@ class Lease:
     def proved(self, sent_at: float) -> None:
         """The coordinator accepted what was sent at `sent_at` as a member's."""
         if sent_at > self._lost_at:
+            self.proved_at = max(self.proved_at, sent_at)
             self._deadline = max(self._deadline, sent_at + self.seconds)
 
     def lost(self) -> None:

@@ -1,6 +1,5 @@
 """The group, as its only member in this pod sees it: join, callbacks, commits, identity. It never fetches a record."""
 
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -9,6 +8,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from workers import kafka
 from workers.errors import PoolError
+from workers.group_metadata import generation_of
 from workers.log import log
 from workers.records import TopicPartition
 
@@ -183,11 +183,6 @@ class Membership:
             cure = _CURES.get(error.code(), "see the brokers' log")
             raise GroupRefused(f"{error.name()}: {error.str()}: {cure}")
         log.warning("group_error", code=error.name(), message=error.str())
-
-
-def generation_of(metadata: bytes) -> int:
-    """The generation in librdkafka's serialised group metadata: 7 bytes of magic, then 32 bits in host order."""
-    return int(struct.unpack_from("=i", metadata, 7)[0]) if len(metadata or b"") >= 11 else -1
 
 
 def _answer(error: KafkaError | None, partitions: Sequence[KafkaPartition]) -> CommitAnswer:

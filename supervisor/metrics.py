@@ -30,6 +30,7 @@ _COUNTERS: Final = (
     ("pool_dead_letters", slot.DEAD_LETTERS, 1.0, "Records sent to the dead-letter topic."),
     ("pool_flushes", slot.FLUSHES, 1.0, "Times that a worker waited for its results to be acknowledged."),
     ("pool_flush_seconds", slot.FLUSH_NS, 1e-9, "Seconds spent in these waits."),
+    ("pool_transactions_aborted", slot.ABORTS, 1.0, "Transactions that workers took back."),
     ("pool_kafka_sent_bytes", slot.TX_BYTES, 1.0, "Bytes that workers' producers sent to brokers."),
     ("pool_kafka_received_bytes", slot.RX_BYTES, 1.0, "Bytes that workers' consumers received from brokers."),
     ("pool_kafka_retries", slot.TX_RETRIES, 1.0, "Requests that workers' producers sent again."),
@@ -98,6 +99,7 @@ class Counters(Collector):
     def __init__(self) -> None:
         self._lock = Lock()
         self._deaths: Counter[tuple[str, str, str]] = Counter()
+        self._fences: Counter[tuple[str, str]] = Counter()
         self._recycles: Counter[tuple[str, str, str]] = Counter()
         self._lost: Counter[tuple[str, str]] = Counter()
         self._commit_errors: Counter[tuple[str]] = Counter()
@@ -108,6 +110,11 @@ class Counters(Collector):
         """A worker died other than by a drain; `cause` is one of a few, such as "signal SIGKILL"."""
         with self._lock:
             self._deaths[topic, str(partition), cause] += 1
+
+    def fenced(self, topic: str, partition: int) -> None:
+        """A worker was fenced: its transaction timed out, or another worker has taken over."""
+        with self._lock:
+            self._fences[topic, str(partition)] += 1
 
     def recycled(self, topic: str, partition: int, reason: str) -> None:
         """A worker is drained to be replaced, for the setting named `reason`."""
@@ -148,6 +155,12 @@ class Counters(Collector):
             "Workers drained and replaced for what they had taken.",
             (*PARTITION, "reason"),
             self._recycles.items(),
+        )
+        yield _counted(
+            "pool_worker_fences",
+            "Workers fenced by another, or for a transaction's timeout.",
+            PARTITION,
+            self._fences.items(),
         )
         yield _counted("pool_lost_records", "Offsets deleted before they were read.", PARTITION, self._lost.items())
         yield _counted("pool_commit_errors", "Commits refused.", ("code",), self._commit_errors.items())

@@ -42,6 +42,10 @@ class AssignedPartition:
         """Deaths in a row, soon after each other."""
         self.due_at = 0.0
         """Before when no worker is started, on the monotonic clock."""
+        self.fenced_at = 0.0
+        """When the last worker was fenced, on the monotonic clock."""
+        self.fences = 0
+        """Workers fenced in a row, soon after each other."""
         self.drained = False
         """Whether the last worker finished what it had in hand, or there was none."""
         self._state = PartitionState.RESOLVING
@@ -100,6 +104,18 @@ class AssignedPartition:
         self.deaths = deaths
         self.due_at = monotonic() + seconds
         self._history.restarts += 1
+
+    def fenced(self, fences: int, seconds: float) -> None:
+        """The worker was fenced, the `fences`th in a row: the next one waits, for a proof of membership, too."""
+        self.fenced_at = monotonic()
+        self.fences = fences
+        self.due_at = self.fenced_at + seconds
+
+    def may_wait(self, now: float, proved_at: float) -> bool:
+        """Whether what keeps it from another worker is over, given when membership was last proved."""
+        if self._state is PartitionState.FENCED:
+            return proved_at > self.fenced_at
+        return self._state is PartitionState.BACKING_OFF and self.due_at <= now
 
     def totals(self) -> list[int]:
         """A slot's words, with the counters added up over all workers, the living one too."""

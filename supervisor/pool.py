@@ -41,6 +41,8 @@ class DeathCounter(Protocol):
 
     def died(self, topic: str, partition: int, cause: str) -> None: ...
 
+    def fenced(self, topic: str, partition: int) -> None: ...
+
     def recycled(self, topic: str, partition: int, reason: str) -> None: ...
 
 
@@ -51,8 +53,7 @@ class Pool:
         table: the slots: as many workers run at once; further partitions wait.
         selector: gets the workers' channels.
         limits: what a worker may take.
-        fenced_seconds: after which a member that is none any more would have heard of it.
-        counter: hears of each death and each recycled worker.
+        counter: hears of each dead, fenced and recycled worker.
         users: the user's own metrics, which are kept by slot.
     """
 
@@ -62,7 +63,6 @@ class Pool:
         selector: selectors.BaseSelector,
         *,
         limits: WorkerLimits,
-        fenced_seconds: float,
         counter: DeathCounter,
         users: UserMetrics,
     ) -> None:
@@ -81,7 +81,6 @@ class Pool:
         self._selector = selector
         self._limits = limits
         self._oom_kills = OomKills()
-        self._fenced_seconds = fenced_seconds
         self._counter = counter
         self._users = users
         self._policy = RestartPolicy()
@@ -108,8 +107,13 @@ class Pool:
             partition = self.partitions.pop(name)
             assert partition.worker is None, f"{name} is dropped while its worker lives"
 
-    def reconcile(self, lease_ns: int) -> None:
-        """Fork where a worker is due, renew leases, and kill workers that show no sign of life."""
+    def reconcile(self, lease_ns: int, proved_at: float = 0.0) -> None:
+        """Fork where a worker is due, renew leases, and kill workers that show no sign of life.
+
+        Args:
+            lease_ns: until when workers may work.
+            proved_at: when that was sent which last proved membership, on the monotonic clock.
+        """
         now = monotonic()
         elapsed, self._looked_at = min(now - self._looked_at, AWAKE_SECONDS), now
         for partition in self.partitions.values():
@@ -118,7 +122,7 @@ class Pool:
                 partition.worker.lease(lease_ns)
                 partition.worker.watch_life(elapsed, self._limits)
                 self._recycle_if_due(partition, partition.worker)
-            elif partition.state is PartitionState.BACKING_OFF and partition.due_at <= now:
+            elif partition.may_wait(now, proved_at):
                 partition.become(PartitionState.WAITING)
             due = partition.state is PartitionState.WAITING and partition.due_at <= now
             if due and self.server and self._free:
@@ -244,21 +248,31 @@ class Pool:
             log.info("worker_drained", **facts)
             return
         text = worker.ended.message if worker.ended else ""
-        log.error("worker_died", **facts, cause=cause, **_given(error=text, stacks=stacks))
-        self._counter.died(*partition.name, cause)
+        if reason is WorkerExit.FENCED:
+            log.warning("worker_fenced", **facts, reason=text)
+            self._counter.fenced(*partition.name)
+        else:
+            log.error("worker_died", **facts, cause=cause, **_given(error=text, stacks=stacks))
+            self._counter.died(*partition.name, cause)
         if partition.state is PartitionState.DRAINING:
             partition.become(PartitionState.STOPPED)
         elif partition.state is not PartitionState.LOST:
-            out_of_range = reason is WorkerExit.OUT_OF_RANGE
-            partition.become(PartitionState.RESOLVING if out_of_range else PartitionState.BACKING_OFF)
-            if not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.deaths >= START_ATTEMPTS):
-                raise WorkersCannotStart(text or cause)
-            if reason is WorkerExit.FENCED:
-                # No crash: it has an heir elsewhere, of which the group is about to tell us, or it had one.
-                partition.back_off(partition.deaths, self._fenced_seconds)
-            else:
-                got_on = self._suspect(partition, worker.death(status, stacks))
-                self._back_off(partition, monotonic() - worker.started_at, got_on=got_on)
+            self._replace(partition, worker, worker.death(status, stacks), text or cause)
+
+    def _replace(self, partition: AssignedPartition, worker: Worker, death: Death, text: str) -> None:
+        """See to a successor of a worker that ended though its partition stays."""
+        reason, lived = worker.ended.reason if worker.ended else None, monotonic() - worker.started_at
+        if reason is WorkerExit.FENCED:
+            # No crash: it has an heir elsewhere, of which the group is about to tell us, or its transaction timed out.
+            partition.become(PartitionState.FENCED)
+            fences = self._policy.deaths_in_row(partition.fences, lived)
+            partition.fenced(fences, self._policy.delay(fences))
+            return
+        out_of_range = reason is WorkerExit.OUT_OF_RANGE
+        partition.become(PartitionState.RESOLVING if out_of_range else PartitionState.BACKING_OFF)
+        if not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.deaths >= START_ATTEMPTS):
+            raise WorkersCannotStart(text)
+        self._back_off(partition, lived, got_on=self._suspect(partition, death))
 
     def _recycle_if_due(self, partition: AssignedPartition, worker: Worker) -> None:
         """Have a worker replaced that has taken enough; its partition stays, and the group does not notice."""

@@ -4,6 +4,7 @@ import os
 import selectors
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final
 
@@ -115,7 +116,8 @@ class Worker:
             self._silent += elapsed
             timeout = limits.in_hand if self.busy else limits.silence
             if self._silent > timeout:
-                self.hung = self.killed_for is None
+                # Somebody else's doing is not held against the record in hand.
+                self.hung = self.killed_for is None and not (self.pid and _stopped(self.pid))
                 self.killed_for = self.killed_for or f"no sign of life for {timeout:g} s"
                 self._abort_left = DUMP_SECONDS
                 self._signal(signal.SIGABRT)
@@ -178,6 +180,15 @@ class Worker:
             signal.pidfd_send_signal(self._pidfd, number)
         except ProcessLookupError:
             return
+
+
+def _stopped(pid: int) -> bool:
+    """Whether a process is stopped, as SIGSTOP or a debugger does it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state in "Tt"
 
 
 def _readable(file: Any) -> bool:

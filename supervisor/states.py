@@ -5,7 +5,8 @@ A partition, from its assignment until it is given back:
     RESOLVING ──► WAITING ──► STARTING ──► RUNNING ──► DRAINING ──► STOPPED
         ▲          ▲   ▲          │         │   │          ▲
         │          │   └──── RECYCLING ◄────│───┘          │
-        │          └─── BACKING_OFF ◄───────┤              │
+        │          ├─── BACKING_OFF ◄───────┤              │
+        │          └───── FENCED ◄──────────┤              │
         └────────────── out of range ◄──────┘       (from every state)
 
 - RESOLVING: its start offset is asked for.
@@ -13,8 +14,9 @@ A partition, from its assignment until it is given back:
 - STARTING: its worker is forked, and has not said that it reads.
 - RUNNING: its worker reads.
 - BACKING_OFF: its worker died, and the next one is due after a while.
+- FENCED: its worker was fenced, and the next one waits for a new proof of membership.
 - RECYCLING: its worker drains to be replaced at once, having taken too much memory or its share of records; should it
-  die of something else first, that is a death like any other (BACKING_OFF, RESOLVING).
+  die of something else first, that is a death like any other (BACKING_OFF, FENCED, RESOLVING).
 - DRAINING: its worker finishes the record in hand and flushes; there is none after it.
 - STOPPED: no process works on it any more.
 - LOST (from every state): the group has given it away. Its worker is killed, and nothing of it is committed.
@@ -41,6 +43,7 @@ class PartitionState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     BACKING_OFF = "backing_off"
+    FENCED = "fenced"
     RECYCLING = "recycling"
     DRAINING = "draining"
     STOPPED = "stopped"
@@ -81,10 +84,11 @@ _S = SupervisorState
 _PARTITION: Final[Mapping[PartitionState, frozenset[PartitionState]]] = {
     _P.RESOLVING: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
     _P.WAITING: frozenset({_P.STARTING, _P.STOPPED, _P.LOST}),
-    _P.STARTING: frozenset({_P.RUNNING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
-    _P.RUNNING: frozenset({_P.RECYCLING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
-    _P.RECYCLING: frozenset({_P.WAITING, _P.BACKING_OFF, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.STARTING: frozenset({_P.RUNNING, _P.BACKING_OFF, _P.FENCED, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.RUNNING: frozenset({_P.RECYCLING, _P.BACKING_OFF, _P.FENCED, _P.RESOLVING, _P.DRAINING, _P.LOST}),
+    _P.RECYCLING: frozenset({_P.WAITING, _P.BACKING_OFF, _P.FENCED, _P.RESOLVING, _P.DRAINING, _P.LOST}),
     _P.BACKING_OFF: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
+    _P.FENCED: frozenset({_P.WAITING, _P.STOPPED, _P.LOST}),
     _P.DRAINING: frozenset({_P.STOPPED, _P.LOST}),
     _P.STOPPED: frozenset({_P.LOST}),
     _P.LOST: frozenset(),

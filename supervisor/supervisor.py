@@ -16,6 +16,7 @@ from supervisor.departure import HURRY_SECONDS, Cause, Departure, Limits
 from supervisor.lease import Lease
 from supervisor.limits import WorkerLimits
 from supervisor.membership import CommitAnswer, GroupRefused, Membership
+from supervisor.membership_check import MembershipCheck
 from supervisor.metrics import Counters, Rebalance
 from supervisor.partition import AssignedPartition
 from supervisor.pool import Pool
@@ -76,7 +77,6 @@ class Supervisor:
             table,
             self._selector,
             limits=WorkerLimits.of(settings),
-            fenced_seconds=2 * settings.heartbeat_interval + 1,
             counter=self.counters,
             users=users,
         )
@@ -122,7 +122,7 @@ class Supervisor:
                 self._group.commits.turn()
             self._take_part(self._group)
             self._depart(self._group)
-        self.pool.reconcile(self._lease.deadline_ns)
+        self.pool.reconcile(self._lease.deadline_ns, self._lease.proved_at)
 
     def _hear(self) -> None:
         """Wait a moment for signals, workers and the fork server, and heed what they say."""
@@ -181,7 +181,8 @@ class Supervisor:
         resolver = Resolver(admin, reader, settings.start, self.pool.partitions, self._on_start)
         commits: Commits | WorkerCommits
         if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
-            commits = WorkerCommits(self.pool.partitions, self._lease)
+            check = MembershipCheck(admin, app.group, membership.identity, self._lease)
+            commits = WorkerCommits(self.pool.partitions, self._lease, check)
         else:
             commits = Commits(
                 membership, self.pool.partitions, self._lease, settings.commit_interval, counter=self.counters

@@ -13,6 +13,7 @@ from supervisor.status import PartitionStatus, PoolStatus
 _STYLES: Final[Mapping[str, str]] = {
     PartitionState.RUNNING: "green",
     PartitionState.BACKING_OFF: "bold red",
+    PartitionState.FENCED: "bold red",
     PartitionState.STOPPED: "dim",
     SupervisorState.RUNNING: "green",
     SupervisorState.STOPPED: "dim",

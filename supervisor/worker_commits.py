@@ -5,6 +5,8 @@ from collections.abc import Collection
 from supervisor.commits import Partitions
 from supervisor.lease import Lease
 from supervisor.membership import CommitAnswer
+from supervisor.membership_check import Check
+from supervisor.states import PartitionState
 from workers.records import TopicPartition
 from workers.slot import PROVED
 
@@ -18,14 +20,16 @@ class WorkerCommits:
     Args:
         partitions: the assigned partitions; looked at anew each time.
         lease: hears of each proof.
+        check: proves membership where a worker was fenced: its successor must not begin before.
     """
 
     expelled = False
     """Only a commit of the supervisor's own could tell."""
 
-    def __init__(self, partitions: Partitions, lease: Lease) -> None:
+    def __init__(self, partitions: Partitions, lease: Lease, check: Check) -> None:
         self._partitions = partitions
         self._lease = lease
+        self._check = check
 
     def turn(self) -> None:
         """Take note of what workers have committed."""
@@ -33,6 +37,7 @@ class WorkerCommits:
             if partition.worker and (proved := partition.worker.words[PROVED]):
                 partition.committed = partition.committable
                 self._lease.proved(proved / 1e9)
+        self._check.turn(wanted=any(p.state is PartitionState.FENCED for p in self._partitions.values()))
 
     def soon(self) -> None:
         """Workers commit when they can."""

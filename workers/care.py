@@ -23,22 +23,22 @@ class Care:
     def __init__(self, until: int, condemned: dict[int, Condemned] | None = None) -> None:
         self.until = until
         self.condemned = condemned or {}
-        self._alone_until = 0
+        self._alone: set[int] = set()
 
     def needed(self, position: int) -> bool:
         """Whether the next record, at `position` or above it, has to be handled with care."""
         return position < self.until
 
     def alone(self, offset: int) -> bool:
-        """Whether the record at `offset` is to be finished, flushed and all, before the next is begun."""
-        return offset < self._alone_until
+        """Whether the record at `offset` is to share its transaction with no other."""
+        return offset in self._alone
 
-    def extend(self, until: int) -> None:
-        """Be careful up to position `until` at least, and finish each record before the next."""
-        self._alone_until = max(self._alone_until, until)
-        self.until = max(self.until, until)
+    def isolate(self, offset: int) -> None:
+        """Let the record at `offset` share its transaction with no other: what is refused there is its own."""
+        self._alone.add(offset)
+        self.until = max(self.until, offset + 1)
 
     def condemn(self, offset: int, condemned: Condemned) -> None:
         """Send the record at `offset` to the dead letters instead of handling it again."""
         self.condemned[offset] = condemned
-        self.extend(offset + 1)
+        self.until = max(self.until, offset + 1)

@@ -1,5 +1,6 @@
 """What may stop a partition's task between two records."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 
@@ -21,6 +22,9 @@ class Control(Protocol):
 
     def guard(self, turn: list[Any]) -> None:
         """From now on, empty `turn`, the records still to be handled, when there is cause to stop."""
+
+    def at_ticks(self, function: Callable[[], None]) -> None:
+        """From now on call `function` now and then from beside the task, also while a handler runs."""
 
     def wait(self, seconds: float) -> bool:
         """Wait, giving signs of life; True where a drain came before the time was up."""

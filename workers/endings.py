@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import ClassVar
 
-from workers.errors import PoolError
+from workers.errors import PoolError, ResultRefused
 
 
 class WorkerExit(IntEnum):
@@ -39,7 +39,7 @@ class Rewind(Exception):
         error: the refusal.
     """
 
-    def __init__(self, why: str, origin: object = None, error: Exception | None = None) -> None:
+    def __init__(self, why: str, origin: object = None, error: ResultRefused | None = None) -> None:
         super().__init__(why)
         self.origin = origin
         self.error = error

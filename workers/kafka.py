@@ -40,6 +40,12 @@ _PRODUCER_FORCED: Final[Properties] = {
     "enable.idempotence": True,
     "delivery.report.only.error": True,
 }
+_TRANSACTIONAL: Final[Properties] = {
+    # None stays open across a slow handler, so a dead worker's may be ended soon.
+    "transaction.timeout.ms": 15_000,
+    # An idle transaction is a few requests: with the default of 100 ms it would mostly wait.
+    "retry.backoff.ms": 2,
+}
 _SUPERVISOR: Final[Properties] = {
     # How soon partitions that a topic gains are noticed (classic protocol).
     "topic.metadata.refresh.interval.ms": 10_000,
@@ -72,15 +78,9 @@ def worker_producer(user: Properties, max_message_bytes: int, on_stats: Callable
     return _client("producer", _PRODUCER, user, {**_PRODUCER_FORCED, "message.max.bytes": room, "stats_cb": on_stats})
 
 
-def transactional(group: str, place: TopicPartition) -> dict[str, Any]:
-    """What makes a worker's producer transactional: one id for each partition of a group, whoever works on it."""
-    return {
-        "transactional.id": f"{group}.{place.topic}.{place.partition}",
-        # None stays open across a slow handler, so a dead worker's may be ended soon.
-        "transaction.timeout.ms": 15_000,
-        # An idle transaction is a few requests: with the default of 100 ms it would mostly wait.
-        "retry.backoff.ms": 2,
-    }
+def transactional(properties: Properties, group: str, place: TopicPartition) -> dict[str, Any]:
+    """The same producer, transactional: one id for each partition of a group, whoever works on it."""
+    return {**_TRANSACTIONAL, **properties, "transactional.id": f"{group}.{place.topic}.{place.partition}"}
 
 
 def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One partition in memory: what `workers.testing` puts in the place of Kafka around a worker's task."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -154,6 +154,9 @@ class Unhurried:
 
     def guard(self, turn: list[Any]) -> None:
         pass
+
+    def at_ticks(self, function: Callable[[], None]) -> None:
+        """There are none: nothing here lasts."""
 
     def wait(self, seconds: float) -> bool:  # noqa: ARG002 a retry follows at once
         return False

@@ -1,7 +1,7 @@
 """Results on their way from a handler to the sink, no faster than the lease and the sink's room allow."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import Any, Final, NamedTuple
 
@@ -57,6 +57,10 @@ class Outbox:
         self._control = control
         self._held: deque[tuple[Parcel, Any]] | None = None
         self._held_bytes = 0
+        # What belongs to a transaction nobody sees before the group has taken this worker for a member's.
+        self._may_send = _always if atomic else control.leased
+        self.prove: Callable[[], None] = _nothing
+        """Proves membership, where only this worker can, while it waits for the lease."""
         self.sent = 0
         """Results that are on their way."""
 
@@ -73,7 +77,7 @@ class Outbox:
             return
         # What most results are: the same as above, without its Output and lists.
         value = self._encode(result)
-        if self._held is not None or not (self._control.leased() and self._sink.send_value(topic, value, key, message)):
+        if self._held is not None or not (self._may_send() and self._sink.send_value(topic, value, key, message)):
             self.accept(Parcel(topic, value, key), message)
         self.sent += 1
 
@@ -107,7 +111,7 @@ class Outbox:
             ResultRefused: this message can never be written.
         """
         while True:
-            if not self._control.leased() and not self.may_go_on():
+            if not self._may_send() and not self.may_go_on():
                 raise LeaseLost("drained while a result waited for the lease; its record will be read again")
             if self._keep(parcel, origin) if self._held is not None else self._sink.send(parcel, origin):
                 return
@@ -157,6 +161,7 @@ class Outbox:
         control = self._control
         drained = control.wait(delay) if delay else control.draining
         while not drained and not control.leased():
+            self.prove()
             self.end_if_overdue()
             drained = control.wait(PAUSE)
         return not drained
@@ -200,7 +205,6 @@ class Outbox:
         Raises:
             LeaseLost: something would be: whenever the client can, be it minutes later and beside the next owner's.
         """
-        # What belongs to a transaction nobody sees before the group has taken this worker for a member's.
         if not self._atomic and self._control.overdue() and (pending := self._sink.pending() + len(self._held or ())):
             raise LeaseLost(f"{pending} results were unsent when the lease ended; their records will be read again")
 
@@ -214,3 +218,11 @@ class Outbox:
             key = self._agent.encode_key(output.key)
         partition = -1 if output.partition is None else output.partition
         return Parcel(topic, self._agent.encode(output.value), key, output.header_pairs() or None, partition)
+
+
+def _always() -> bool:
+    return True
+
+
+def _nothing() -> None:
+    """What proves membership where the supervisor does."""

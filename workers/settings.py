@@ -123,6 +123,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     flush_interval: Annotated[
         float, _seconds("How often a worker waits for its results to be acknowledged.", 0.005, 10)
     ] = 0.1
+    flush_records: (
+        Annotated[int, _count("Exactly once: after how many records to commit, where that is sooner.", 1, 1_000_000)]
+        | None
+    ) = None
     batch_size: Annotated[int, _count("The most records a worker takes from its queue at once.", 1, 100_000)] = 1000
     guarantee: Annotated[
         GuaranteeName | None,

@@ -31,7 +31,7 @@ _RECORD_ERRORS: Final = frozenset(
 )
 """Refusals that the next record need not meet: its record's failure. All others are the worker's."""
 
-_BATCH_ERRORS: Final = frozenset(
+BATCH_ERRORS: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
         KafkaError.RECORD_LIST_TOO_LARGE,
@@ -130,7 +130,7 @@ class KafkaSink:
         except BufferError:
             return False  # `send` tells a full queue from a message that never fits
         except KafkaException as error:
-            raise _named(error.args[0], topic) from error
+            raise failure_of(error.args[0], topic) from error
         return True
 
     def pending(self) -> int:
@@ -177,7 +177,7 @@ class KafkaSink:
                 f"cannot be written to {parcel.topic}: larger than the producer's queue (queue.buffering.max.kbytes)"
             ) from error
         except KafkaException as error:
-            raise _named(error.args[0], parcel.topic) from error
+            raise failure_of(error.args[0], parcel.topic) from error
         return True
 
     def _settled(self, pending: int) -> int:
@@ -191,7 +191,7 @@ class KafkaSink:
         self._failed(Parcel(message.topic() or "", message.value(), message.key()), origin, error, message)
 
     def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
-        if error.code() not in _BATCH_ERRORS:
+        if error.code() not in BATCH_ERRORS:
             self._refused(origin, error, message)
             return
         if not self._trying:
@@ -206,14 +206,15 @@ class KafkaSink:
         self._suspects.append((parcel, origin))
 
     def _refused(self, origin: Any, error: KafkaError, message: Message) -> None:
-        failure = _named(error, message.topic() or "")
+        failure = failure_of(error, message.topic() or "")
         if isinstance(failure, ResultRefused):
             self.refusals.append(Refusal(origin, failure))
         else:
             self._failure = self._failure or failure
 
 
-def _named(error: KafkaError, topic: str) -> ResultRefused | SinkFailed:
+def failure_of(error: KafkaError, topic: str) -> ResultRefused | SinkFailed:
+    """What an error of a message to `topic` means: its record's failure, or the worker's."""
     if error.code() == KafkaError.INVALID_TIMESTAMP:
         return TimestampRefused(f"cannot be written to {topic}: {error.str()}")
     if error.code() in _RECORD_ERRORS:

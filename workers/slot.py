@@ -35,6 +35,7 @@ RETRIES: Final = 12
 DEAD_LETTERS: Final = 13
 FLUSHES: Final = 14
 FLUSH_NS: Final = 15
+ABORTS: Final = 16
 
 # librdkafka's essentials, at its last report.
 RTT_US: Final = 20
@@ -85,6 +86,7 @@ COUNTERS: Final = (
     DEAD_LETTERS,
     FLUSHES,
     FLUSH_NS,
+    ABORTS,
     TX_RETRIES,
     TX_BYTES,
     RX_BYTES,

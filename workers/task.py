@@ -31,7 +31,8 @@ from workers.slot import (
     RESULTS,
 )
 from workers.source import Source
-from workers.transactions import TransactionalOffsets, TransactionalSink
+from workers.transactional_sink import TransactionalSink
+from workers.transactions import TransactionalOffsets
 
 
 class Failed(NamedTuple):
@@ -58,6 +59,7 @@ class PartitionTask:
         flush_interval: seconds of results that may await acknowledgement, and so be repeated after a crash; where the
             sink is transactional, seconds from one transaction to the next.
         care: which records to handle one by one, and which not at all.
+        flush_records: records after which a transactional sink commits, where that is sooner.
         proof_interval: seconds after which a transaction proves membership, if nothing else has.
     """
 
@@ -72,6 +74,7 @@ class PartitionTask:
         group: str,
         flush_interval: float,
         care: Care | None = None,
+        flush_records: int | None = None,
         proof_interval: float = 5.0,
     ) -> None:
         self._agent = agent
@@ -82,7 +85,14 @@ class PartitionTask:
         if isinstance(sink, TransactionalSink):
             self._outbox = Outbox(agent, sink, words, control, atomic=True)
             self._offsets: Offsets = TransactionalOffsets(
-                self._outbox, sink, words, control, self._care, interval=flush_interval, proof_interval=proof_interval
+                self._outbox,
+                sink,
+                words,
+                control,
+                self._care,
+                interval=flush_interval,
+                records=flush_records,
+                proof_interval=proof_interval,
             )
         else:
             self._outbox = Outbox(agent, sink, words, control)
@@ -166,6 +176,8 @@ class PartitionTask:
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
         """Handle one record that may do harm."""
         offset, letters = offset_of(message), self._words[DEAD_LETTERS]
+        if self._care.alone(offset):
+            self._offsets.flush(self._failures.settle_refusals)
         if self._failures.settle_with_care(message, self._care.condemned.get(offset)):
             self._words[POSITION] = position
             # A letter would be sent again if the next record killed this worker.

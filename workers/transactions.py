@@ -1,38 +1,27 @@
 """Exactly once: results, dead letters and the position in one transaction, by a member of the group (KIP-447)."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic_ns
-from typing import Any, Final, TypeVar
+from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from workers.care import Care, Condemned
+from workers.care import Care
 from workers.control import Control
-from workers.dead_letter_topic import SentLetter
 from workers.endings import Fenced, Rewind, SinkFailed
+from workers.group_metadata import proves_membership
 from workers.log import log
 from workers.offsets import Offsets, Settle
-from workers.outbox import PAUSE, Attempted, Outbox
-from workers.records import TopicPartition as Place
-from workers.records import offset_of
-from workers.sink import KafkaSink, Parcel
-from workers.slot import COMMITTABLE, POLLED, POSITION, PROVED
+from workers.outbox import PAUSE, Outbox
+from workers.refusals import condemned_by, last_offset, records_of
+from workers.sink import Refusal
+from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
+from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
 
-T = TypeVar("T")
+RELIEF_NS: Final = 1_000_000_000
+"""How long a transaction may wait for the record in hand before it is committed without it."""
 
-CALL_SECONDS: Final = 0.5
-"""How long a call of the transactional producer may block before the worker gives a sign of life: well below the
-shortest `handler_timeout`."""
-
-_FENCED: Final = frozenset(
-    {
-        KafkaError._FENCED,
-        KafkaError.INVALID_PRODUCER_EPOCH,
-        KafkaError.INVALID_PRODUCER_ID_MAPPING,
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    }
-)
 _STALE: Final = frozenset(
     {
         KafkaError.ILLEGAL_GENERATION,
@@ -57,87 +46,6 @@ class MembershipStale(Rewind):
         self.metadata = metadata
 
 
-class TransactionalSink(KafkaSink):
-    """A sink whose messages belong to a transaction, begun with the first of them: so none is open while idle.
-
-    Args:
-        producer: with a `transactional.id`.
-        place: the partition whose position is committed.
-        alive: gives a sign of life between calls that may take long.
-    """
-
-    def __init__(self, producer: Producer, place: Place, alive: Callable[[], None]) -> None:
-        super().__init__(producer)
-        self.place = place
-        self._alive = alive
-        self._open = False
-
-    def initialise(self) -> None:
-        """Fence whoever has used this `transactional.id`, and bring to its end what he left open.
-
-        Raises:
-            Fenced: not allowed, or fenced in turn.
-            KafkaException: it cannot be.
-        """
-        self.insist(lambda: self._producer.init_transactions(CALL_SECONDS))
-
-    def send(self, parcel: Parcel, origin: Any) -> bool:
-        self._begin()
-        return super().send(parcel, origin)
-
-    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
-        self._begin()
-        return super().send_value(topic, value, key, origin)
-
-    def commit(self, position: int, metadata: bytes) -> None:
-        """Commit what is open together with the input's position.
-
-        Raises:
-            Fenced: another worker has taken over.
-            KafkaException: it is not committed and must be aborted.
-        """
-        self._begin()
-        offsets = [TopicPartition(*self.place, position)]
-        self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
-        self.insist(lambda: self._producer.commit_transaction(CALL_SECONDS))
-        self._open = False
-
-    def abort(self) -> None:
-        """Take back what is open, and forget what failed with it.
-
-        Raises:
-            Fenced: another worker has taken over.
-        """
-        if self._open:
-            self.insist(lambda: self._producer.abort_transaction(CALL_SECONDS))
-        self._open = False
-        self._producer.poll(0)  # what was purged is told as failed
-        self.forget()
-
-    def _begin(self) -> None:
-        if not self._open:
-            self._producer.begin_transaction()  # no request: the first message opens it at the broker
-            self._open = True
-
-    def insist(self, call: Callable[[], T]) -> T:
-        """Repeat a call until it is known how it ended, however long the brokers take.
-
-        Raises:
-            Fenced: another worker has taken over.
-            KafkaException: it failed.
-        """
-        while True:
-            self._alive()
-            try:
-                return call()
-            except KafkaException as raised:
-                error: KafkaError = raised.args[0]
-                if error.code() in _FENCED or error.fatal():
-                    raise Fenced(f"{error.name()}: {error.str()}") from raised
-                if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
-                    raise
-
-
 class TransactionalOffsets(Offsets):
     """Makes a position committable by committing it, with all results below it, in one transaction.
 
@@ -148,6 +56,7 @@ class TransactionalOffsets(Offsets):
         control: knows the supervisor's proof of membership.
         care: learns which records to handle one by one after an abort.
         interval: seconds from one transaction to the next under load.
+        records: after how many records, where that is sooner; None: any number.
         proof_interval: seconds after which a transaction proves membership, if nothing else has.
     """
 
@@ -160,13 +69,21 @@ class TransactionalOffsets(Offsets):
         care: Care,
         *,
         interval: float,
+        records: int | None = None,
         proof_interval: float,
     ) -> None:
         super().__init__(outbox, words, interval)
         self._sink = sink
         self._control = control
         self._care = care
+        self._records = records
         self._proof_interval_ns = int(proof_interval * 1e9)
+        self._took = 0
+        """Nanoseconds of the last commit."""
+        self._vain = 0
+        """How many transactions in a row were aborted for a reason that nothing could be learnt from."""
+        control.at_ticks(self.relieve)
+        outbox.prove = self._prove
 
     def report(self, settle: Settle, *, idle: bool) -> None:
         """Commit when it is time to, or when there is nothing better to do.
@@ -176,7 +93,7 @@ class TransactionalOffsets(Offsets):
         """
         if self._words[COMMITTABLE] == self._words[POSITION]:
             self.prove(settle)
-        elif idle or monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
+        elif idle or self._due():
             self.flush(settle)
 
     def flush(self, settle: Settle) -> None:  # noqa: ARG002 refusals spoil the transaction
@@ -184,13 +101,14 @@ class TransactionalOffsets(Offsets):
 
         Raises:
             Rewind: it cannot be; `rewind` takes it back.
-            Fenced: another worker has taken over.
+            Fenced: another worker has taken over, or the transaction was open for too long.
         """
-        began = monotonic_ns()
-        self._acknowledge()
-        self._commit()
-        self._store(self._words[POSITION])
-        self._count(began)
+        with self._sink.lock:
+            began = monotonic_ns()
+            with suppress(SinkFailed):  # it is told again
+                self._sink.wait(0)
+            self._commit(self._words[POSITION])
+            self._count(began)
 
     def prove(self, settle: Settle) -> None:
         """When nothing was committed for a while: commit the position as it is, to prove membership.
@@ -201,52 +119,123 @@ class TransactionalOffsets(Offsets):
         if monotonic_ns() - self._words[PROVED] >= self._proof_interval_ns:
             self.flush(settle)
 
+    def _prove(self) -> None:
+        self.prove(_no_refusals)
+
+    def relieve(self) -> None:
+        """Commit what a slow record keeps waiting, from beside the worker's loop, which is inside of its handler.
+
+        An open transaction would hide from readers also what others have written behind it, and end by its timeout.
+        What fails here fails again in the loop, which knows what to do about it.
+        """
+        if not self._overdue() or not self._sink.lock.acquire(blocking=False):
+            return
+        try:
+            # A sign of life would be taken for one of the handler's.
+            self._sink.quiet = True
+            position = self._words[POSITION]
+            # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
+            unsent = self._overdue() and last_offset(self._sink.latest) < position
+            if unsent and not self._sink.wait(PAUSE) and self._sink.spoilt is None:
+                self._commit(position)
+        except (Rewind, SinkFailed, Fenced) as failed:
+            log.debug("transaction_not_relieved", reason=str(failed))
+        finally:
+            self._sink.quiet = False
+            self._sink.lock.release()
+
     def rewind(self, cause: Rewind) -> None:
-        """Abort. What was at fault, if anything was, is alone in its transaction when it comes again.
+        """Abort, and learn from it: a record that was refused is not handled again.
 
         Raises:
-            Fenced: another worker has taken over.
+            Fenced: another worker has taken over, or the transaction was open for too long.
+            SinkFailed: that was in vain before; another attempt has to wait.
         """
+        self._words[ABORTS] += 1
         log.warning("transaction_aborted", reason=str(cause), offset=self._words[COMMITTABLE])
-        self._sink.abort()
+        with self._sink.lock:
+            taken_back = self._sink.abort()
         if isinstance(cause, MembershipStale):
             self._await_membership(cause.metadata)
             return
-        # So none is open while a record is handled, however long that takes, and none can be spoiled by another's.
-        self._care.extend(self._words[POLLED])
-        condemned = _condemned(cause)
-        if condemned is not None:
-            self._care.condemn(*condemned)
+        if self._learn(cause, taken_back):
+            self._vain = 0
+            return
+        self._vain += 1
+        if self._vain > 1:
+            raise SinkFailed(f"the transaction is aborted again and again: {cause}") from cause
 
-    def _acknowledge(self) -> None:
-        """Wait until the brokers have all messages; a message that they refuse spoils its transaction."""
-        while True:
-            try:
-                pending = self._outbox.wait()
-            except SinkFailed as failed:
-                raise Rewind(str(failed)) from failed
-            refusals = self._outbox.take_refusals()
-            if refusals:
-                origin, error = refusals[0]
-                raise Rewind(f"a result was refused: {error}", origin, error) from error
-            if not pending:
-                return
+    def _due(self) -> bool:
+        """Whether to commit under load: by time, by count, or because there is nothing more to read for now."""
+        words, since = self._words, monotonic_ns() - self._flushed_at
+        if since >= self._flush_interval_ns:
+            return True
+        if self._records is not None and words[POSITION] - words[COMMITTABLE] >= self._records:
+            return True
+        # Committing takes no more than half of the time, so that what comes meanwhile shares the next one.
+        return words[POSITION] >= words[END] and since >= self._took
 
-    def _commit(self) -> None:
+    def _overdue(self) -> bool:
+        opened_at = self._sink.opened_at
+        return opened_at is not None and monotonic_ns() - opened_at > RELIEF_NS
+
+    def _commit(self, position: int) -> None:
+        """Offer the position while results are on their way, and commit when they have arrived."""
         metadata, sent_at = self._control.metadata(), monotonic_ns()
+        if not proves_membership(metadata):
+            # Brokers would take it unchecked, whoever owns the partition.
+            raise MembershipStale("the supervisor has not proved its membership", metadata)
         try:
-            self._sink.commit(self._words[POSITION], metadata)
+            self._sink.offer(position, metadata)
+            while self._pending():
+                # To offer it again is what tells of a transaction that has failed: its messages never arrive.
+                self._sink.offer(position, metadata)
+            self._sink.commit()
         except KafkaException as raised:
             error: KafkaError = raised.args[0]
             if error.code() in _STALE:
                 raise MembershipStale(error.str(), metadata) from raised
             raise Rewind(error.str()) from raised
+        self._vain = 0
         self._words[PROVED] = sent_at
+        self._words[COMMITTABLE] = position
+        self._flushed_at = monotonic_ns()
+        self._took = self._flushed_at - sent_at
+
+    def _pending(self) -> int:
+        """How many messages the brokers do not have after a moment; one that they refuse spoils its transaction."""
+        try:
+            pending = self._sink.wait(PAUSE) if self._sink.quiet else self._outbox.wait()
+        except SinkFailed as failed:
+            raise Rewind(str(failed)) from failed
+        if self._sink.spoilt:
+            raise Rewind(f"a result was refused: {self._sink.spoilt}")
+        return pending
 
     def _await_membership(self, metadata: bytes) -> None:
         """The group has moved on: the supervisor's new proof is on its way here, or else this worker's end."""
         while self._control.metadata() == metadata and not self._control.draining:
             self._control.wait(PAUSE)
+
+    def _learn(self, cause: Rewind, taken_back: TakenBack) -> bool:
+        """Condemn the records that were refused, and isolate those that may have been; whether there are any."""
+        refused = list(taken_back.refused)
+        if cause.error is not None:
+            refused.append(Refusal(cause.origin, cause.error))
+        suspected = list(records_of(taken_back.suspected))
+        for refusal in refused:
+            condemned = condemned_by(refusal)
+            if condemned is not None:
+                self._care.condemn(*condemned)
+            else:
+                suspected.extend(records_of([refusal]))
+        for offset, refusal in suspected:
+            condemned = condemned_by(refusal)
+            if condemned is not None and self._care.alone(offset):
+                self._care.condemn(*condemned)
+            else:
+                self._care.isolate(offset)
+        return bool(refused or suspected)
 
 
 def begin(sink: TransactionalSink, consumer: Consumer, start: int) -> int:
@@ -255,7 +244,7 @@ def begin(sink: TransactionalSink, consumer: Consumer, start: int) -> int:
     Args:
         sink: the worker's.
         consumer: the worker's, reading committed.
-        start: where to begin where nothing is committed.
+        start: where to begin where nothing is committed, or where the log does not hold that.
 
     Returns:
         Where to begin.
@@ -267,20 +256,13 @@ def begin(sink: TransactionalSink, consumer: Consumer, start: int) -> int:
     found = sink.insist(lambda: consumer.committed([TopicPartition(*sink.place)], CALL_SECONDS))
     if found[0].error is not None:
         raise KafkaException(found[0].error)
-    return found[0].offset if found[0].offset >= 0 else start
+    committed = found[0].offset
+    if committed < 0 or committed == start:
+        return start
+    # The supervisor's start is another where the log has lost what is committed; and where it does not know of it yet.
+    first, end = sink.insist(lambda: consumer.get_watermark_offsets(TopicPartition(*sink.place), CALL_SECONDS))
+    return committed if first <= committed <= end else start
 
 
-def _condemned(cause: Rewind) -> tuple[int, Condemned] | None:
-    """Which record a refusal condemns; None where that cannot be known before its batch is handled one by one."""
-    if cause.error is None:
-        return None
-    match cause.origin:
-        case SentLetter() as sent:
-            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=False)
-        case Attempted(message, attempts):
-            return offset_of(message), Condemned(cause.error, attempts)
-        case [Message() as message]:
-            return offset_of(message), Condemned(cause.error, 1)
-        case Message() as message:
-            return offset_of(message), Condemned(cause.error, 1)
-    return None
+def _no_refusals(refusals: Sequence[Refusal]) -> None:
+    """Refusals spoil the transaction, and are dealt with when it is taken back."""

@@ -8,6 +8,7 @@ import os
 import select
 import threading
 import traceback
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ class Watch:
         self._stop = threading.Event()
         self._turn: list[Any] = []
         self._turn_began = 0
+        self._at_tick: Callable[[], None] = _nothing
 
     def start(self) -> None:
         threading.Thread(target=self._listen, name="watch", daemon=True).start()
@@ -71,6 +73,10 @@ class Watch:
         if self._stop.is_set():
             turn.clear()
 
+    def at_ticks(self, function: Callable[[], None]) -> None:
+        """From now on call `function` at every tick, in the watch's own thread."""
+        self._at_tick = function
+
     def wait(self, seconds: float) -> bool:
         """Wait, giving signs of life; True where a drain came before the time was up."""
         end = monotonic_ns() + int(seconds * 1e9)
@@ -98,8 +104,10 @@ class Watch:
         while True:
             if poll.poll(TICK * 1000):
                 self._obey()
-            elif self._turn and (monotonic_ns() - self._turn_began > SLICE_NS or not self.leased()):
+                continue
+            if self._turn and (monotonic_ns() - self._turn_began > SLICE_NS or not self.leased()):
                 self._turn.clear()
+            self._at_tick()
 
     def _obey(self) -> None:
         command = self._channel.receive()
@@ -110,3 +118,7 @@ class Watch:
         if isinstance(command, Drain):
             self._stop.set()
             self._turn.clear()
+
+
+def _nothing() -> None:
+    """What is to be done at a tick where nobody has said otherwise."""

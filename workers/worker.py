@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from workers import kafka, metrics
 from workers.app import App
 from workers.care import Care, Condemned
-from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
+from workers.endings import CannotStart, Fenced, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
 from workers.log import add_facts, log
@@ -21,7 +21,8 @@ from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
 from workers.source import KafkaSource
 from workers.statistics import ClientStatistics
 from workers.task import PartitionTask
-from workers.transactions import TransactionalSink, begin
+from workers.transactional_sink import TransactionalSink
+from workers.transactions import begin
 from workers.watch import Watch
 
 MOST_TEXT: Final = 16_000
@@ -72,6 +73,8 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
     try:
         app.start()
         task = _connect(app, setup, job, words, watch)
+    except Fenced:
+        raise  # somebody was quicker: neither the app nor its settings are at fault
     except (Exception, SystemExit) as error:
         raise CannotStart(traceback.format_exc()) from error
     channel.send(Ready())
@@ -90,7 +93,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     start = job.start
     if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
         place = TopicPartition(job.topic, job.partition)
-        producer = Producer({**properties, **kafka.transactional(app.group, place)})
+        producer = Producer(kafka.transactional(properties, app.group, place))
         transactions = TransactionalSink(producer, place, watch.alive)
         consumer = Consumer({**reading, "isolation.level": "read_committed"})
         start = begin(transactions, consumer, start)
@@ -100,7 +103,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         sink = KafkaSink(producer)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
-    source = KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size)
+    most = min(settings.batch_size, settings.flush_records or settings.batch_size)
+    source = KafkaSource(consumer, job.topic, job.partition, start, most)
     _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
@@ -111,6 +115,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         watch,
         group=app.group,
         flush_interval=settings.flush_interval,
+        flush_records=settings.flush_records,
         care=Care(job.careful_until, condemned),
         proof_interval=settings.lease_seconds / 3,
     )

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from signal import SIGSTOP
 from typing import Any
 
 from tests.support.readings import Reading, Seen
@@ -30,9 +31,25 @@ def _sleep(reading: Reading) -> None:
     time.sleep(reading.seconds)
 
 
+def _work(reading: Reading) -> None:
+    """Compute, and leave no other thread more of the interpreter than it takes."""
+    end = time.monotonic() + reading.seconds
+    while time.monotonic() < end:
+        pass
+
+
 def _spin(reading: Reading) -> None:
     while True:
         pass
+
+
+def _stop_once(reading: Reading) -> None:
+    """Have this process stopped, so that it stays here until somebody lets it go on; but not again after that."""
+    mark = Path(os.environ["APP_MARK"])
+    if not mark.exists():
+        time.sleep(reading.seconds)
+        mark.touch()
+        os.kill(os.getpid(), SIGSTOP)
 
 
 def _hang_once(reading: Reading) -> None:
@@ -63,14 +80,17 @@ _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "fail at length": _fail_at_length,
     "reject": _reject,
     "sleep": _sleep,
+    "work": _work,
     "spin": _spin,
     "hang once": _hang_once,
+    "stop once": _stop_once,
     "exit": _exit,
     "segfault": _segfault,
     "allocate": _allocate,
 }
 
 _RESULTS: Mapping[str, Callable[[], Any]] = {
+    "long": lambda: os.urandom(5000),  # compressed, it is as long
     "too large": lambda: b"x" * 1_500_000,
     "not encodable": object,
     "unknown topic": lambda: Output("lost", topic="there-is-no-such-topic"),

@@ -1,7 +1,8 @@
 """What an expert would write without the pool: poll, decode, handle, produce, commit, one process a partition.
 
-`python -m tests.benchmarks.handwritten BOOTSTRAP INPUT OUTPUT PARTITIONS` works until every partition is read to its
-end. It assigns its partitions itself, so that no rebalance slows it down; whatever else the pool does, it does not.
+`python -m tests.benchmarks.handwritten BOOTSTRAP INPUT OUTPUT PARTITIONS [follow]` works until every partition is read
+to its end, or on and on. It assigns its partitions itself, so that no rebalance slows it down; whatever else the pool
+does, it does not.
 """
 
 import os
@@ -16,7 +17,7 @@ from tests.benchmarks.sensor_job import Alert, SensorData
 COMMIT_SECONDS = 1.0
 
 
-def work(bootstrap: str, source: str, target: str, partition: int) -> None:
+def work(bootstrap: str, source: str, target: str, partition: int, *, follow: bool = False) -> None:
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -46,7 +47,7 @@ def work(bootstrap: str, source: str, target: str, partition: int) -> None:
             continue
         for message in (first, *consumer.consume(999, 0)):
             if (error := message.error()) is not None:
-                ended = error.code() == KafkaError._PARTITION_EOF
+                ended = not follow and error.code() == KafkaError._PARTITION_EOF
                 continue
             reading = decode(message.value() or b"")
             if reading.temperature > 50:
@@ -61,12 +62,12 @@ def work(bootstrap: str, source: str, target: str, partition: int) -> None:
     consumer.close()  # waits for the commit
 
 
-def main(bootstrap: str, source: str, target: str, partitions: int) -> None:
+def main(bootstrap: str, source: str, target: str, partitions: int, *, follow: bool = False) -> None:
     children = []
     for partition in range(partitions):
         pid = os.fork()
         if pid == 0:
-            work(bootstrap, source, target, partition)
+            work(bootstrap, source, target, partition, follow=follow)
             os._exit(0)
         children.append(pid)
     for pid in children:
@@ -74,4 +75,4 @@ def main(bootstrap: str, source: str, target: str, partitions: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), follow="follow" in sys.argv[5:])

@@ -53,7 +53,7 @@ class Bench:
         spawn([*command, str(self.partitions)], env=environment()).wait()
         return self._run(target, before)
 
-    def pool(self) -> Run:
+    def pool(self, guarantee: str = "at_least_once") -> Run:
         target = self.topics.create("alerts", self.partitions)
         group = f"pool-{target}"
         env = {
@@ -61,6 +61,7 @@ class Bench:
             "KAFKA_BOOTSTRAP_SERVERS": self.topics.bootstrap,
             "POOL_HTTP": "",
             "POOL_LOG_LEVEL": "warning",
+            "POOL_GUARANTEE": guarantee,
             "BENCH_INPUT": self.source,
             "BENCH_OUTPUT": target,
             "BENCH_GROUP": group,

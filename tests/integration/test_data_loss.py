@@ -2,6 +2,8 @@
 
 from signal import SIGSTOP
 
+import pytest
+
 from tests.support.readings import reading
 from tests.support.scene import Scene
 from workers.errors import ExitCode
@@ -18,9 +20,10 @@ def _lose(scene: Scene) -> None:
     scene.topics.delete_before(scene.input, 1, KEPT)
 
 
-def test_told_and_counted(scene: Scene) -> None:
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_told_and_counted(scene: Scene, guarantee: str) -> None:
     _lose(scene)
-    pool = scene.pool().wait_running()
+    pool = scene.pool(env={"POOL_GUARANTEE": guarantee}).wait_running()
     results = scene.wait_done()
     lost = {seq for seq in range(COUNT) if seq % 4 == 1 and 10 <= seq // 4 < KEPT}
     assert results.missing(COUNT) == lost | set(range(40))
@@ -37,9 +40,10 @@ def test_the_pool_stops_where_asked(scene: Scene) -> None:
     assert scene.topics.committed(scene.group, scene.input)[1] == 10
 
 
-def test_while_running(scene: Scene) -> None:
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_while_running(scene: Scene, guarantee: str) -> None:
     """A worker that is out of range in the middle of its work goes on behind what was lost."""
-    pool = scene.pool().wait_running()
+    pool = scene.pool(env={"POOL_GUARANTEE": guarantee}).wait_running()
     pid, _ = pool.signal_worker(1, SIGSTOP)
     scene.topics.send(scene.input, map(reading, range(COUNT)))
     scene.topics.delete_before(scene.input, 1, KEPT)

@@ -6,12 +6,11 @@ from signal import SIGKILL
 import pytest
 
 from tests.support.pool import PROTOCOLS
-from tests.support.scene import Scene
+from tests.support.scene import EXACTLY_ONCE, Scene
 
 COUNT = 30_000
 RATE = 4_000
 KILLS = 4
-EXACTLY_ONCE = {"POOL_GUARANTEE": "exactly_once"}
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -24,10 +23,7 @@ def test_workers_killed_under_load(scene: Scene, protocol: str) -> None:
             pool.signal_worker(random.choice(range(4)), SIGKILL)
             pool.wait_event("worker_died", count=turn + 1)
         assert stream.wait() == COUNT
-    results = scene.wait_done()
-    assert results.missing(COUNT) == set()
-    assert results.repeated == []
-    assert results.disordered() == []
+    scene.wait_done().assert_exactly_once(COUNT)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -42,8 +38,5 @@ def test_supervisors_come_and_are_killed_under_load(scene: Scene, protocol: str)
         first.wait_exit(5)
         second.wait_running(4)
         assert stream.wait() == COUNT
-    results = scene.wait_done()
-    assert results.missing(COUNT) == set()
-    assert results.repeated == []
-    assert results.disordered() == []
+    scene.wait_done().assert_exactly_once(COUNT)
     assert second.terminate() == 0

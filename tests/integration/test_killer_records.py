@@ -10,37 +10,45 @@ from tests.support.readings import Reading, reading
 from tests.support.scene import SCRIPTED, Scene
 from workers.records import raw_headers
 
-COUNT = 20_000
+COUNT = 100_000
+TIMEOUT = 2
+"""Seconds that a record may take."""
 KILLER = "workers.errors.WorkerKiller"
 
 _TOLD = ("error.class", "error.message", "attempts")
 _decode = msgspec.json.Decoder(Reading).decode
 
+SEGFAULT, EXIT, SPIN, ALLOCATE = ("segfault", 0.0), ("exit", 3.0), ("spin", 0.0), ("allocate", 0.0)
 KILLERS: Mapping[int, tuple[str, float]] = {
-    3_001: ("segfault", 0),
-    7_002: ("exit", 3),
-    11_003: ("spin", 0),
-    15_001: ("allocate", 0),
+    3_001: SEGFAULT,
+    7_002: EXIT,
+    11_003: SPIN,
+    15_001: ALLOCATE,
+    40_000: EXIT,
+    40_004: SEGFAULT,
+    60_002: SPIN,
+    60_006: EXIT,
+    80_003: ALLOCATE,
+    99_999: SEGFAULT,
 }
-"""What records do, by their number; the first and the last are in one partition."""
+"""What records do, by their number: two beside each other in a partition, and the last of all."""
 
 CAUSES = {
-    3_001: (KILLER, "signal SIGSEGV", "2"),
-    7_002: (KILLER, "exit code 3", "2"),
-    11_003: (KILLER, "no sign of life for 2 s", "2"),
-    15_001: ("MemoryError", "", "3"),
+    SEGFAULT: (KILLER, "signal SIGSEGV", "2"),
+    EXIT: (KILLER, "exit code 3", "2"),
+    SPIN: (KILLER, f"no sign of life for {TIMEOUT} s", "2"),
+    ALLOCATE: ("MemoryError", "", "3"),
 }
 """The error's class and message, and the attempts, as their dead letters tell them."""
 
 
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
-def test_four_killers(scene: Scene, guarantee: str) -> None:
+def test_ten_killers_in_a_hundred_thousand(scene: Scene, guarantee: str) -> None:
     scene.topics.send(scene.input, (_reading(seq) for seq in range(COUNT)))
     env = {
         "POOL_GUARANTEE": guarantee,
-        "POOL_HANDLER_TIMEOUT": "2",
+        "POOL_HANDLER_TIMEOUT": str(TIMEOUT),
         "POOL_MAX_MEMORY": "256M",
-        "POOL_BATCH_SIZE": "200",
     }
     pool = scene.pool(SCRIPTED, env=env).wait_running()
     generation = pool.status().generation
@@ -49,8 +57,8 @@ def test_four_killers(scene: Scene, guarantee: str) -> None:
     assert results.disordered() == []
     if guarantee == "exactly_once":
         assert results.repeated == []
-    letters = {_decode(letter.value() or b"").seq: _told(letter) for letter in scene.topics.read(scene.dead)}
-    assert letters == CAUSES
+    letters = [(_decode(letter.value() or b"").seq, _told(letter)) for letter in scene.topics.read(scene.dead)]
+    assert sorted(letters) == [(seq, CAUSES[deed]) for seq, deed in sorted(KILLERS.items())]
     assert pool.status().generation == generation, "a killer must not move the group"
     assert pool.terminate() == 0
 

@@ -29,6 +29,8 @@ SETTINGS: Mapping[str, str] = {
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "transaction.state.log.num.partitions": "4",
+    # A transaction's timeout is looked at every 10 s by default.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": "500",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "log.segment.bytes": "104857600",
@@ -62,6 +64,9 @@ class OwnBroker(Broker, Protocol):
 
     def stop(self) -> None:
         """End it; what it stored stays for the next start."""
+
+    def kill(self) -> None:
+        """End it as a crash does: it tells nobody, and leaves what it was doing as it is."""
 
     def pause(self) -> None:
         """Freeze it: connections stay, nothing is answered."""
@@ -132,6 +137,12 @@ class JvmBroker:
             end(self._process)
             self._process = None
 
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 
@@ -139,10 +150,7 @@ class JvmBroker:
         self._signal(signal.SIGCONT)
 
     def remove(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        self.kill()
         shutil.rmtree(self.directory)
 
     def log_tail(self) -> str:

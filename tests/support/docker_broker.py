@@ -60,6 +60,9 @@ class DockerBroker:
     def stop(self) -> None:
         self._container.get_wrapped_container().stop()
 
+    def kill(self) -> None:
+        self._container.get_wrapped_container().kill()
+
     def pause(self) -> None:
         self._container.get_wrapped_container().pause()
 

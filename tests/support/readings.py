@@ -1,7 +1,7 @@
 """Numbered records and what the apps answer to them: whether a result is missing, repeated or out of order."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 
@@ -71,6 +71,12 @@ class Results:
     def repeated(self) -> list[int]:
         """The records that have more than one result."""
         return [seq for seq, copies in self.copies.items() if copies > 1]
+
+    def assert_exactly_once(self, count: int, *, but: Collection[int] = ()) -> None:
+        """Assert that each of the records 0 … `count` - 1 has one result, in order; those of `but` have none."""
+        assert self.missing(count) == set(but)
+        assert self.repeated == []
+        assert self.disordered() == []
 
     def first_of_repeated(self) -> list[Seen]:
         """The earliest result of each record that has more than one."""

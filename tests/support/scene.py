@@ -11,6 +11,7 @@ from tests.support.topics import Topics
 
 SENSORS = "tests.apps.sensors:app"
 SCRIPTED = "tests.apps.scripted:app"
+EXACTLY_ONCE = {"POOL_GUARANTEE": "exactly_once"}
 
 
 class Scene:

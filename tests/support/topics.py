@@ -15,7 +15,16 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, OffsetSpec, ResourceType
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
 
 from tests.support.readings import Reading, Results, encode
 from tests.support.wait import wait_for
@@ -69,16 +78,29 @@ class Topics:
         entries = self._admin.describe_configs([resource])[resource].result(TIMEOUT)
         return {entry.name: str(entry.value) for entry in entries.values()}
 
+    def alter(self, name: str, config: Mapping[str, str]) -> None:
+        """Change some of a topic's settings, and wait until the broker tells of them."""
+        changes = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in config.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=changes)
+        self._admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
+        wait_for(lambda: config.items() <= self.config(name).items(), TIMEOUT, f"{name}: not {config}")
+
     def delete_before(self, name: str, partition: int, offset: int) -> None:
         """Delete a partition's records below `offset`, as retention does."""
         until = TopicPartition(name, partition, offset)
         self._admin.delete_records([until])[until].result(TIMEOUT)
 
-    def ends(self, name: str) -> Mapping[int, int]:
-        """The offset after the last record of each partition."""
+    def ends(self, name: str, level: IsolationLevel = IsolationLevel.READ_COMMITTED) -> Mapping[int, int]:
+        """The offset after the last record of each partition, up to where its first open transaction begins."""
         asked = {TopicPartition(name, number): LATEST for number in self.partitions(name)}
-        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED)
+        answers = self._admin.list_offsets(asked, isolation_level=level)
         return {asked_for.partition: answer.result(TIMEOUT).offset for asked_for, answer in answers.items()}
+
+    def open_transactions(self, name: str) -> bool:
+        """Whether a transaction is open in any of a topic's partitions."""
+        return self.ends(name) != self.ends(name, IsolationLevel.READ_UNCOMMITTED)
 
     def committed(self, group: str, name: str) -> Mapping[int, int]:
         """What a group has committed of a topic, by partition."""

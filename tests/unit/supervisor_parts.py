@@ -15,7 +15,7 @@ from supervisor.pool import Pool
 from supervisor.starts import Start
 from supervisor.suspects import Suspects
 from supervisor.user_metrics import UserMetrics
-from workers.protocol import Channel, Drain, Ended, Exited, Fork, Forked, Ready
+from workers.protocol import Channel, Ended, Exited, Fork, Forked, Ready, ToWorker
 from workers.records import TopicPartition
 from workers.slot import SLOT_BYTES, SlotTable
 
@@ -39,12 +39,16 @@ class Counted:
 
     def __init__(self) -> None:
         self.deaths: list[tuple[str, int, str]] = []
+        self.fences: list[tuple[str, int]] = []
         self.recycles: list[tuple[str, int, str]] = []
         self.commits: list[float] = []
         self.refusals: list[str] = []
 
     def died(self, topic: str, partition: int, cause: str) -> None:
         self.deaths.append((topic, partition, cause))
+
+    def fenced(self, topic: str, partition: int) -> None:
+        self.fences.append((topic, partition))
 
     def recycled(self, topic: str, partition: int, reason: str) -> None:
         self.recycles.append((topic, partition, reason))
@@ -68,18 +72,18 @@ class Forks:
 
     def __init__(self) -> None:
         self.jobs: list[Fork] = []
-        self._channels: dict[int, Channel[Drain]] = {}
+        self._channels: dict[int, Channel[ToWorker]] = {}
 
     def fork(self, job: Fork, channel: socket.socket, crash_fd: int) -> None:
         assert os.fstat(crash_fd).st_size == 0
         self.jobs.append(job)
-        self._channels[job.worker] = Channel(channel.dup(), Drain)
+        self._channels[job.worker] = Channel(channel.dup(), ToWorker)
 
     def says(self, job: Fork, message: Ready | Ended) -> None:
         """The job's worker says something."""
         self._channels[job.worker].send(message)
 
-    def hears(self, job: Fork) -> Drain | None:
+    def hears(self, job: Fork) -> ToWorker | None:
         """What the job's worker is told."""
         return self._channels[job.worker].receive()
 
@@ -108,7 +112,6 @@ class Stage:
             self.table,
             self.selector,
             limits=limits or WorkerLimits(silence=5.0),
-            fenced_seconds=7.0,
             counter=self.counted,
             users=cast("UserMetrics", NoUserMetrics()),
         )

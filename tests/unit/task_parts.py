@@ -99,6 +99,7 @@ class Word:
         self.over = False
         self.turn: list[Any] = []
         self.waits: list[float] = []
+        self.tick: Callable[[], None] = lambda: None
         self.on_wait: Callable[[], None] = lambda: None
 
     def leased(self) -> bool:
@@ -112,6 +113,9 @@ class Word:
 
     def guard(self, turn: list[Any]) -> None:
         self.turn = turn
+
+    def at_ticks(self, function: Callable[[], None]) -> None:
+        self.tick = function
 
     def wait(self, seconds: float) -> bool:
         self.waits.append(seconds)

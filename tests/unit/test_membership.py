@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 from confluent_kafka import KafkaError
 
-from supervisor.membership import CommitAnswer, GroupRefused, Identity, Membership, generation_of
+from supervisor.membership import CommitAnswer, GroupRefused, Identity, Membership
+from workers.group_metadata import generation_of
 from workers.records import TopicPartition
 
 

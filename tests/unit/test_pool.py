@@ -10,9 +10,9 @@ from supervisor.starts import Start
 from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, B, C, Clock, Stage
 from workers.endings import WorkerExit
-from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed
+from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed, Metadata
 from workers.records import TopicPartition
-from workers.slot import COMMITTABLE, LEASE, POSITION
+from workers.slot import COMMITTABLE, LEASE, POLLED, POSITION
 
 PID = 4_000_000
 """A process id that no process has: above the kernel's highest."""
@@ -255,3 +255,85 @@ def test_after_the_fork_servers_death_all_are_buried(stage: Stage) -> None:
     stage.hear()
     assert stage.pool.bury_orphans()
     assert [cause for *_, cause in stage.counted.deaths] == ["its fork server died"] * 2
+
+
+def fence(stage: Stage, pid: int = PID) -> None:
+    stage.forks.says(stage.forks.jobs[-1], Ended(WorkerExit.FENCED, "somebody else"))
+    stage.die(pid, WorkerExit.FENCED << 8)
+
+
+def test_a_fenced_worker_is_replaced_when_membership_is_proved_anew(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    proved_before = clock.now
+    clock.passes(1.0)
+    fence(stage)
+    clock.passes(3600.0)
+    stage.pool.reconcile(0, proved_before)
+    assert state(stage) is PartitionState.FENCED
+    stage.pool.reconcile(0, clock.now)
+    assert state(stage) is PartitionState.STARTING
+    assert len(stage.forks.jobs) == 2
+
+
+def test_a_fence_is_no_crash(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    words = stage.table[stage.forks.jobs[0].slot]
+    words[POLLED] = words[POSITION] + 10  # a record is in hand
+    fence(stage)
+    assert stage.counted.deaths == []
+    assert stage.counted.fences == [A]
+    assert partition(stage).deaths == 0
+    assert partition(stage).status().restarts == 0
+    clock.passes(1.0)
+    stage.pool.reconcile(0, clock.now)
+    assert (stage.forks.jobs[1].careful_until, stage.forks.jobs[1].condemned) == (0, {})
+
+
+def test_a_worker_fenced_at_its_start_does_not_end_the_pool(stage: Stage) -> None:
+    stage.assign({A: 5})
+    stage.pool.on_fork(Forked(stage.forks.jobs[0].worker, PID))
+    fence(stage)
+    assert state(stage) is PartitionState.FENCED
+
+
+def test_workers_fenced_again_and_again_are_replaced_ever_later(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    fence(stage)
+    clock.passes(0.1)
+    stage.pool.reconcile(0, clock.now)
+    stage.run(stage.forks.jobs[-1], PID)
+    fence(stage)
+    clock.passes(0.1)
+    stage.pool.reconcile(0, clock.now)
+    assert state(stage) is PartitionState.WAITING, "proved, and still to wait"
+    clock.passes(0.25)
+    stage.pool.reconcile(0, clock.now)
+    assert len(stage.forks.jobs) == 3
+
+
+def test_a_worker_fenced_while_it_drains_has_no_successor(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    stage.pool.drain([A])
+    fence(stage)
+    stage.pool.reconcile(0, clock.now + 1)
+    assert state(stage) is PartitionState.STOPPED
+    assert stage.pool.undrained([A]) == [A]
+
+
+def test_a_new_proof_of_membership_goes_to_all_that_stay_and_to_no_other(stage: Stage) -> None:
+    stage.pool.metadata = b"first"
+    stage.assign({A: 5, B: 5})
+    first, second = stage.forks.jobs
+    assert (first.metadata, second.metadata) == (b"first", b"first")
+    stage.run(first, PID)
+    stage.pool.drain([A])
+    stage.pool.tell(b"second")
+    assert stage.forks.hears(first) == Drain(b"first")
+    assert stage.forks.hears(second) == Metadata(b"second")
+    stage.die(PID, 0)
+    stage.forks.hangs_up(first)
+    stage.pool.lose([B])
+    stage.pool.tell(b"third")
+    stage.pool.on_fork(Forked(second.worker, PID + 1))
+    stage.die(PID + 1)
+    assert stage.forks.hears(second) is None, "lost: it is told nothing more"

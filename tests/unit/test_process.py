@@ -123,6 +123,7 @@ def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
     scene.worker.forked(process.pid)
     scene.worker.watch_life(0.0, LIMITS)
     scene.worker.watch_life(1.1, LIMITS)
+    assert scene.worker.hung
     assert process.wait(10) == -signal.SIGABRT
     stacks = scene.worker.close()
     assert 'File "<string>", line 1' in stacks
@@ -136,6 +137,7 @@ def test_a_stopped_worker_is_killed_after_that(scene: Scene) -> None:
     scene.worker.watch_life(0.0, LIMITS)
     scene.worker.watch_life(1.1, LIMITS)
     assert process.poll() is None
+    assert not scene.worker.hung, "who stopped it is not known, but the record in hand did not"
     scene.worker.watch_life(DUMP_SECONDS, LIMITS)
     assert process.wait(10) == -signal.SIGKILL
     scene.worker.close()

@@ -1,0 +1,53 @@
+"""What exactly once costs in throughput: the pool beside itself at least once, the same records, in turn.
+
+    python -m tests.benchmarks.guarantees [--records 2000000] [--runs 3] [--partitions 4]
+
+Rates and CPU as `tests.benchmarks.throughput` tells them; the broker's CPU is not in it. Exit 1 where the median ratio
+is below `--at-least`.
+"""
+
+import argparse
+import statistics
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.throughput import Bench, Run
+from tests.support.broker import provide
+
+GUARANTEES = ("at_least_once", "exactly_once")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=2_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--at-least", type=float, default=0.9)
+    options = parser.parse_args()
+    runs: dict[str, list[Run]] = {guarantee: [] for guarantee in GUARANTEES}
+    with provide() as broker:
+        bench = Bench(broker.bootstrap, options.records, options.partitions)
+        for number in range(options.runs):
+            # In turn, and each first every other time: the machine's pace drifts.
+            for guarantee in GUARANTEES if number % 2 == 0 else reversed(GUARANTEES):
+                runs[guarantee].append(bench.pool(guarantee))
+    ratios = [once.rate / least.rate for least, once in zip(*runs.values(), strict=True)]
+    show(runs, ratios)
+    return 0 if statistics.median(ratios) >= options.at_least else 1
+
+
+def show(runs: dict[str, list[Run]], ratios: list[float]) -> None:
+    table = Table("", "records/s", "CPU s per million", title="medians")
+    for guarantee, found in runs.items():
+        rate, cpu = statistics.median(run.rate for run in found), statistics.median(run.cpu for run in found)
+        table.add_row(guarantee.replace("_", " "), f"{rate:,.0f}", f"{cpu:.2f}")
+    console = Console()
+    console.print(table)
+    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    console.print(f"exactly once / at least once: {statistics.median(ratios):.2f} (each run: {each})")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,230 @@
+"""How long a record takes from when it was to be sent to when its result can be read, at a steady rate.
+
+    python -m tests.benchmarks.latency [--rate 2000] [--seconds 15] [--runs 2] [--set NAME=VALUE …] [SUBJECT …]
+
+SUBJECTs: loop (written by hand), at_least_once, exactly_once; all by default, in turn. An open loop: records are sent
+on schedule whatever the brokers do, and count from their scheduled time; the results' reader reads what is committed.
+CPU is a share of one core, of all the subject's processes and of the broker, while the load runs.
+"""
+
+import argparse
+import os
+import random
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.sensor_job import Alert
+from tests.support.broker import Broker, JvmBroker, provide
+from tests.support.pool import environment
+from tests.support.process import descendants, spawn
+from tests.support.topics import Topics
+
+HOT_SHARE = 0.05
+WARM_SECONDS = 5.0
+"""What is sent in these first seconds counts for nothing."""
+PATIENCE = 30.0
+TICKS = os.sysconf("SC_CLK_TCK")
+NS = 1_000_000_000
+
+
+class Latencies(NamedTuple):
+    milliseconds: list[float]
+    cpu: float
+    """Cores that the subject took."""
+    broker_cpu: float
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.milliseconds)[int(len(self.milliseconds) * share)]
+
+
+class Bench:
+    """One broker, and a load that is the same for all subjects.
+
+    Args:
+        broker: where.
+        rate: records a second.
+        seconds: for how long it counts.
+        partitions: of the input.
+        settings: the pool's, besides its guarantee.
+    """
+
+    def __init__(self, broker: Broker, rate: int, seconds: float, partitions: int, settings: Sequence[str]) -> None:
+        self._broker = broker
+        self._topics = Topics(broker.bootstrap)
+        self._rate = rate
+        self._count = int(rate * (seconds + WARM_SECONDS))
+        self._partitions = partitions
+        self._settings = settings
+
+    def measure(self, subject: str) -> Latencies:
+        """Run one subject under the load."""
+        topics, source = self._topics, self._topics.create("readings", self._partitions)
+        target = topics.create("alerts", self._partitions)
+        with self._loop(source, target) if subject == "loop" else self._pool(source, target, subject) as pid:
+            return self._load(source, target, pid)
+
+    @contextmanager
+    def _loop(self, source: str, target: str) -> Iterator[int]:
+        command = [sys.executable, "-m", "tests.benchmarks.handwritten", self._broker.bootstrap, source, target]
+        process = spawn([*command, str(self._partitions), "follow"], env=environment(), new_session=True)
+        try:
+            yield process.pid
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    @contextmanager
+    def _pool(self, source: str, target: str, guarantee: str) -> Iterator[int]:
+        env = {
+            **environment(),
+            "KAFKA_BOOTSTRAP_SERVERS": self._broker.bootstrap,
+            "POOL_HTTP": "",
+            "POOL_LOG_LEVEL": "warning",
+            "POOL_GUARANTEE": guarantee,
+            "BENCH_INPUT": source,
+            "BENCH_OUTPUT": target,
+            "BENCH_GROUP": f"pool-{target}",
+        }
+        sets = [word for setting in self._settings for word in ("--set", setting)]
+        process = spawn([sys.executable, "-m", "supervisor", "run", "tests.benchmarks.sensor_job:app", *sets], env=env)
+        try:
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait() == 0, "the pool did not end cleanly"
+
+    def _load(self, source: str, target: str, pid: int) -> Latencies:
+        """Send on schedule, in a process of its own, and read."""
+        start = time.monotonic_ns() + 2 * NS
+        sender = os.fork()
+        if sender == 0:
+            send(self._broker.bootstrap, source, start, self._rate, self._count, self._partitions)
+            os._exit(0)
+        hot = {seq for seq in range(self._count) if is_hot(seq)}
+        cpu = Cpu(self._broker, pid, after=start + int(WARM_SECONDS * NS), until=start + self._count * NS // self._rate)
+        at = read(self._broker.bootstrap, target, self._partitions, hot, cpu.look)
+        os.waitpid(sender, 0)
+        counted = [seq for seq in hot if seq >= self._rate * WARM_SECONDS]
+        return Latencies([(at[seq] - start - seq * NS // self._rate) / 1e6 for seq in counted], *cpu.shares())
+
+
+class Cpu:
+    """Looks how much CPU processes take between two moments of the monotonic clock."""
+
+    def __init__(self, broker: Broker, pid: int, *, after: int, until: int) -> None:
+        self._broker = broker._process.pid if isinstance(broker, JvmBroker) and broker._process else None
+        self._pid = pid
+        self._after, self._until = after, until
+        self._looks: list[tuple[int, float, float]] = []
+
+    def look(self) -> None:
+        """Take note, where it is time to."""
+        now = time.monotonic_ns()
+        if (now >= self._after and not self._looks) or (now >= self._until and len(self._looks) == 1):
+            subject = sum(map(cpu_of, {self._pid, *descendants(self._pid)}))
+            self._looks.append((now, subject, cpu_of(self._broker) if self._broker else 0.0))
+
+    def shares(self) -> tuple[float, float]:
+        """Cores that the subject and the broker took."""
+        (begin, *before), (end, *after) = self._looks
+        seconds = (end - begin) / NS
+        return (after[0] - before[0]) / seconds, (after[1] - before[1]) / seconds
+
+
+def is_hot(seq: int) -> bool:
+    return random.Random(seq).random() < HOT_SHARE
+
+
+def send(bootstrap: str, topic: str, start: int, rate: int, count: int, partitions: int) -> None:
+    """Send readings on schedule; each tells its number by its device."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "log_level": 3})
+    producer.list_topics(topic, timeout=10)
+    for seq in range(count):
+        ahead = start + seq * NS // rate - time.monotonic_ns()
+        if ahead > 0:
+            time.sleep(ahead / NS)
+        value = f'{{"device_id":"{seq:>11}","temperature":{70.5 if is_hot(seq) else 20.5},"seq":{seq:<9}}}'
+        producer.produce(topic, value, str(seq), seq % partitions)
+        producer.poll(0)
+    assert producer.flush(PATIENCE) == 0
+
+
+def read(bootstrap: str, topic: str, partitions: int, hot: set[int], look: Callable[[], None]) -> dict[int, int]:
+    """When each hot record's alert could be read, in nanoseconds of the monotonic clock."""
+    decode = msgspec.json.Decoder(Alert).decode
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "reads-without-a-group",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "log_level": 3,
+        }
+    )
+    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    at: dict[int, int] = {}
+    quiet_since = time.monotonic()
+    while len(at) < len(hot):
+        first = consumer.poll(0.05)
+        look()
+        if first is None:
+            assert time.monotonic() - quiet_since < PATIENCE, f"{len(hot) - len(at)} alerts are missing"
+            continue
+        now, quiet_since = time.monotonic_ns(), time.monotonic()
+        for message in (first, *consumer.consume(1000, 0)):
+            assert message.error() is None, message.error()
+            at.setdefault(int(decode(message.value() or b"").device_id), now)
+    while not_yet := time.monotonic() - quiet_since < 1.0:
+        look()
+        time.sleep(0.05 * not_yet)
+    consumer.close()
+    return at
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that a process has taken; 0 where it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("subjects", nargs="*", default=["loop", "at_least_once", "exactly_once"], metavar="SUBJECT")
+    parser.add_argument("--rate", type=int, default=2000)
+    parser.add_argument("--seconds", type=float, default=15.0)
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the pool")
+    options = parser.parse_args()
+    with provide() as broker:
+        bench = Bench(broker, options.rate, options.seconds, options.partitions, options.set)
+        found: dict[str, list[Latencies]] = {subject: [] for subject in options.subjects}
+        for _ in range(options.runs):
+            for subject in options.subjects:
+                found[subject].append(bench.measure(subject))
+    table = Table("", "p50 ms", "p99 ms", "max ms", "CPU", "broker's CPU", title=f"{options.rate:,}/s, medians")
+    for subject, runs in found.items():
+        cells = [statistics.median(run.percentile(share) for run in runs) for share in (0.5, 0.99)]
+        cells.append(statistics.median(max(run.milliseconds) for run in runs))
+        shares = [statistics.median(run.cpu for run in runs), statistics.median(run.broker_cpu for run in runs)]
+        table.add_row(subject.replace("_", " "), *(f"{cell:.1f}" for cell in cells), *(f"{s:.2f}" for s in shares))
+    Console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

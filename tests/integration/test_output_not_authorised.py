@@ -1,0 +1,86 @@
+"""A partition that cannot write its results backs off, where all can see it, while the others run."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from tests.conftest import MakeScene
+from tests.support.broker import OwnBroker, own_broker
+from tests.support.pool import Pool
+from tests.support.readings import reading
+from tests.support.topics import TIMEOUT, Topics
+
+COUNT = 400
+_TOPIC: Final = ResourceType.TOPIC
+_LITERAL: Final = ResourcePatternType.LITERAL
+_NOBODY_WRITES: Final = (_LITERAL, "User:*", "*", AclOperation.WRITE, AclPermissionType.DENY)
+_ALL_DO_THE_REST: Final = (_LITERAL, "User:*", "*", AclOperation.ALL, AclPermissionType.ALLOW)
+SETTINGS = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "allow.everyone.if.no.acl.found": "true",
+}
+
+
+@pytest.fixture(scope="module")
+def strict_broker() -> Iterator[OwnBroker]:
+    """A broker that knows who may do what."""
+    try:
+        made = own_broker(SETTINGS)
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_of_one_agent(make_scene: MakeScene, strict_broker: OwnBroker, guarantee: str) -> None:
+    topics = Topics(strict_broker.bootstrap)
+    scene = make_scene(topics, partitions=2)
+    other_input, other_output = topics.create("in-2", 1), topics.create("out-2", 1)
+    admin = AdminClient({"bootstrap.servers": topics.bootstrap, "log_level": 3})
+    rules = [AclBinding(_TOPIC, other_output, *rule) for rule in (_NOBODY_WRITES, _ALL_DO_THE_REST)]
+    for made in admin.create_acls(rules).values():
+        made.result(TIMEOUT)
+
+    env = {"POOL_GUARANTEE": guarantee, "APP_INPUT_2": other_input, "APP_OUTPUT_2": other_output}
+    pool = scene.pool("tests.apps.two_agents:app", env=env).wait_running(3)
+    topics.send(other_input, map(reading, range(COUNT)))
+    pool.wait_for(lambda: pool.partition(0, other_input).state == "backing_off", 20, "the partition backs off")
+    topics.send(scene.input, map(reading, range(COUNT)))
+    topics.wait_lag(scene.group, scene.input)
+    assert topics.results(scene.output).missing(COUNT) == set()
+
+    pool.wait_event("worker_died", topic=other_input, cause="sink_failed", count=3)
+    pool.wait_for(lambda: _backs_off(pool, other_input), 20, "the metrics tell of it")
+    assert "not authorized" in pool.events("worker_died")[0]["error"].lower()
+    assert {p.state for p in pool.status().partitions if p.topic == scene.input} == {"running"}
+    assert pool.metric("pool_worker_deaths_total", topic=scene.input) == 0
+    assert pool.metric("pool_worker_deaths_total", topic=other_input, cause="sink_failed") >= 3
+    assert pool.get("/readyz")[0] == 503
+    assert topics.committed(scene.group, other_input).get(0, 0) == 0
+
+    # Once it is allowed, it goes on by itself, and nothing is missing.
+    denial = AclBindingFilter(_TOPIC, other_output, *_NOBODY_WRITES)
+    admin.delete_acls([denial])[denial].result(TIMEOUT)
+    topics.wait_lag(scene.group, other_input)
+    results = topics.results(other_output)
+    assert results.missing(COUNT) == set()
+    assert results.repeated == []
+    assert pool.terminate() == 0
+
+
+def _backs_off(pool: Pool, topic: str) -> bool:
+    return pool.metric("pool_worker_state", topic=topic, partition="0", state="backing_off") == 1

@@ -1,0 +1,57 @@
+"""Whose a refused message was: the records on whose behalf it was sent."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from confluent_kafka import Message
+
+from workers.care import Condemned
+from workers.dead_letter_topic import SentLetter
+from workers.endings import SinkFailed
+from workers.outbox import Attempted
+from workers.records import offset_of
+from workers.sink import Refusal
+
+
+def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
+    """Which record a refusal condemns; None where that cannot be known before its batch is handled one by one.
+
+    Raises:
+        SinkFailed: nothing can be left out any more.
+    """
+    match refusal.origin:
+        case SentLetter() as sent:
+            if not sent.whole:
+                raise SinkFailed(f"a dead letter without its value was refused, too: {refusal.error}")
+            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=False)
+        case Attempted(message, attempts):
+            return offset_of(message), Condemned(refusal.error, attempts)
+        case [Message() as message]:
+            return offset_of(message), Condemned(refusal.error, 1)
+        case Message() as message:
+            return offset_of(message), Condemned(refusal.error, 1)
+    return None
+
+
+def records_of(refusals: Iterable[Refusal]) -> Iterator[tuple[int, Refusal]]:
+    """The offsets of all records on whose behalf something was refused."""
+    for refusal in refusals:
+        for message in _messages(refusal.origin):
+            yield offset_of(message), refusal
+
+
+def last_offset(origin: Any) -> int:
+    """The highest offset of the records on whose behalf a message was sent; -1 where there is none."""
+    messages = _messages(origin)
+    return offset_of(messages[-1]) if messages else -1
+
+
+def _messages(origin: Any) -> list[Message]:
+    match origin:
+        case None:
+            return []
+        case list():
+            return origin
+        case Attempted(message) | SentLetter(message=message):
+            return [message]
+    return [origin]

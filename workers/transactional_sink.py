@@ -1,0 +1,185 @@
+"""Producing in transactions: what is sent is seen when its transaction is committed, or never."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from threading import RLock
+from time import monotonic_ns
+from typing import Any, Final, NamedTuple, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from workers.endings import Fenced, Rewind, SinkFailed
+from workers.errors import ResultRefused
+from workers.records import TopicPartition as Place
+from workers.sink import BATCH_ERRORS, KafkaSink, Parcel, Refusal, failure_of
+
+T = TypeVar("T")
+
+CALL_SECONDS: Final = 0.5
+"""How long a call of the transactional producer may block before the worker gives a sign of life: well below the
+shortest `handler_timeout`."""
+
+_FATAL: Final = (KafkaException, SystemError)
+"""What the client raises, once, wherever it serves callbacks, when its producer has failed for good: the latter where a
+callback was called with the former already set. The next call that commits, aborts or begins tells why."""
+
+_FENCED: Final = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        KafkaError.FENCED_INSTANCE_ID,
+    }
+)
+
+
+class TakenBack(NamedTuple):
+    """What an aborted transaction had been refused."""
+
+    refused: list[Refusal]
+    suspected: list[Refusal]
+    """Messages of refused batches: any of them may be the one at fault."""
+
+
+class TransactionalSink(KafkaSink):
+    """A sink whose messages belong to a transaction, begun with the first of them: so none is open while idle.
+
+    A refused message spoils its transaction: nothing is sent again within it.
+
+    Args:
+        producer: with a `transactional.id`.
+        place: the partition whose position is committed.
+        alive: gives a sign of life between calls that may take long.
+    """
+
+    def __init__(self, producer: Producer, place: Place, alive: Callable[[], None]) -> None:
+        super().__init__(producer)
+        self.place = place
+        self.lock = RLock()
+        """Held by whoever sends, commits or aborts: the worker's loop, or what relieves it."""
+        self.latest: Any = None
+        """On whose behalf the transaction's latest message was sent."""
+        self.opened_at: int | None = None
+        """Since when the transaction is open, in nanoseconds of the monotonic clock."""
+        self.quiet = False
+        """Whether calls give no sign of life: it is not the worker's loop that makes them."""
+        self._suspected: list[Refusal] = []
+        self._alive = alive
+
+    def initialise(self) -> None:
+        """Fence whoever has used this `transactional.id`, and bring to its end what he left open.
+
+        Raises:
+            Fenced: fenced in turn.
+            SinkFailed: not allowed.
+            KafkaException: it cannot be.
+        """
+        self.insist(lambda: self._producer.init_transactions(CALL_SECONDS))
+
+    def send(self, parcel: Parcel, origin: Any) -> bool:
+        with self.lock:
+            try:
+                self._begin(origin)
+                return super().send(parcel, origin)
+            except (SinkFailed, KafkaException) as failed:
+                # It is spoilt already, or somebody has taken over: to abort it tells which.
+                raise Rewind(str(failed)) from failed
+
+    def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
+        with self.lock:
+            try:
+                self._begin(origin)
+                return super().send_value(topic, value, key, origin)
+            except (SinkFailed, KafkaException) as failed:
+                raise Rewind(str(failed)) from failed
+
+    def wait(self, seconds: float) -> int:
+        try:
+            return super().wait(seconds)
+        except _FATAL as raised:
+            raise Rewind(str(raised)) from raised
+
+    def offer(self, position: int, metadata: bytes) -> None:
+        """Have the input's position committed with what is open; messages may still be on their way.
+
+        Raises:
+            Fenced: another worker has taken over, or the transaction was open for too long.
+            KafkaException: the transaction has failed, for whatever reason, and must be aborted.
+        """
+        if self.opened_at is None:
+            self._begin(None)
+        offsets = [TopicPartition(*self.place, position)]
+        self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
+
+    def commit(self) -> None:
+        """Commit what is open.
+
+        Raises:
+            as `offer`.
+        """
+        self.insist(lambda: self._producer.commit_transaction(CALL_SECONDS))
+        self.opened_at = None
+
+    def abort(self) -> TakenBack:
+        """Take back what is open, and forget what failed with it.
+
+        Raises:
+            Fenced: as `offer`.
+        """
+        self._serve()
+        if self.opened_at is not None:
+            self.insist(lambda: self._producer.abort_transaction(CALL_SECONDS))
+        self.opened_at = None
+        self._serve()  # what was purged is told as failed
+        taken_back = TakenBack(self.refusals, self._suspected)
+        self._suspected = []
+        self.forget()
+        return taken_back
+
+    @property
+    def spoilt(self) -> ResultRefused | None:
+        """The first refusal, where anything of the transaction was refused."""
+        known = [*self.refusals, *self._suspected]
+        return known[0].error if known else None
+
+    def insist(self, call: Callable[[], T]) -> T:
+        """Repeat a call until it is known how it ended, however long the brokers take.
+
+        Raises:
+            Fenced: another worker has taken over, or the transaction was open for too long.
+            SinkFailed: not allowed.
+            KafkaException: it failed.
+        """
+        while True:
+            if not self.quiet:
+                self._alive()
+            try:
+                return call()
+            except SystemError:
+                continue  # the next call fails with what is the matter
+            except KafkaException as raised:
+                error: KafkaError = raised.args[0]
+                if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+                    raise SinkFailed(f"{error.str()}: allow this user Write on the transactional id") from raised
+                if error.code() in _FENCED or error.fatal():
+                    raise Fenced(f"{error.name()}: {error.str()}") from raised
+                if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
+                    raise
+
+    def _serve(self) -> None:
+        """Hear of what has become of messages."""
+        with suppress(*_FATAL):
+            self._producer.poll(0)
+
+    def _begin(self, origin: Any) -> None:
+        self.latest = origin
+        if self.opened_at is None:
+            self.insist(self._producer.begin_transaction)  # no request: the first message opens it at the broker
+            self.opened_at = monotonic_ns()
+
+    def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
+        failure = failure_of(error, parcel.topic)
+        if error.code() in BATCH_ERRORS and isinstance(failure, ResultRefused):
+            self._suspected.append(Refusal(origin, failure))
+        else:
+            self._refused(origin, error, message)
