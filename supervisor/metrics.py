@@ -28,6 +28,8 @@ _COUNTERS: Final = (
     ("pool_results", slot.RESULTS, 1.0, "Results produced."),
     ("pool_retries", slot.RETRIES, 1.0, "Further attempts at a record that failed."),
     ("pool_dead_letters", slot.DEAD_LETTERS, 1.0, "Records sent to the dead-letter topic."),
+    ("pool_delayed_retries", slot.DELAYED, 1.0, "Records sent to a retry topic, to be tried again later."),
+    ("pool_replays_skipped", slot.SKIPPED, 1.0, "Replayed records passed over, since they are for another group."),
     ("pool_flushes", slot.FLUSHES, 1.0, "Times that a worker waited for its results to be acknowledged."),
     ("pool_flush_seconds", slot.FLUSH_NS, 1e-9, "Seconds spent in these waits."),
     ("pool_kafka_sent_bytes", slot.TX_BYTES, 1.0, "Bytes that workers' producers sent to brokers."),

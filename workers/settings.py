@@ -128,6 +128,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         GuaranteeName | None,
         _choice("What holds over failures, in place of the App's own.", "at_least_once", "exactly_once"),
     ] = None
+    replays: Annotated[
+        Literal["own", "all"],
+        _choice("Which records sent back by `dead replay` are handled: those for this group, or all.", "own", "all"),
+    ] = "own"
     start: Annotated[
         Literal["earliest", "latest"] | int,
         _about(

@@ -35,6 +35,13 @@ RETRIES: Final = 12
 DEAD_LETTERS: Final = 13
 FLUSHES: Final = 14
 FLUSH_NS: Final = 15
+DELAYED: Final = 16
+"""Records sent to a retry topic."""
+SKIPPED: Final = 17
+"""Records passed over because they were replayed for another group."""
+
+GUARDED: Final = 18
+"""1 while the guard holds the record in hand, because too many failed lately; else 0."""
 
 # librdkafka's essentials, at its last report.
 RTT_US: Final = 20
@@ -85,6 +92,8 @@ COUNTERS: Final = (
     DEAD_LETTERS,
     FLUSHES,
     FLUSH_NS,
+    DELAYED,
+    SKIPPED,
     TX_RETRIES,
     TX_BYTES,
     RX_BYTES,

@@ -16,6 +16,7 @@ from workers.failures import Failures, failure
 from workers.offsets import Offsets
 from workers.outbox import PAUSE, Outbox
 from workers.records import Record, offset_of
+from workers.replay import Replays, own
 from workers.sink import Sink
 from workers.slot import (
     BATCH,
@@ -29,6 +30,7 @@ from workers.slot import (
     POSITION,
     RECORDS,
     RESULTS,
+    SKIPPED,
 )
 from workers.source import Source
 from workers.transactions import TransactionalOffsets, TransactionalSink
@@ -59,6 +61,7 @@ class PartitionTask:
             sink is transactional, seconds from one transaction to the next.
         care: which records to handle one by one, and which not at all.
         proof_interval: seconds after which a transaction proves membership, if nothing else has.
+        replays: which replayed records to handle.
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class PartitionTask:
         flush_interval: float,
         care: Care | None = None,
         proof_interval: float = 5.0,
+        replays: Replays = Replays.OWN,
     ) -> None:
         self._agent = agent
+        self._skips_for = group if replays is Replays.OWN else None
         self._source = source
         self._words = words
         self._control = control
@@ -131,6 +136,12 @@ class PartitionTask:
         self._words[POLLED] = positions[-1]
         # Across a gap in the log: it names the record in hand.
         self._words[POSITION] = offset_of(messages[0])
+        if self._skips_for is not None and (mine := own(messages, positions, self._skips_for)):
+            self._words[SKIPPED] += len(messages) - len(mine.messages)
+            self._words[POSITION] = mine.begin
+            messages, positions = mine.messages, mine.positions
+            if not messages:
+                return True
         self._observe_latency(messages[0])
         while self._may_go_on():
             began = monotonic_ns()

@@ -16,6 +16,7 @@ from workers.guarantee import Guarantee
 from workers.log import add_facts, log
 from workers.protocol import Channel, Ended, Fork, Killer, Ready, Setup, ToWorker
 from workers.records import TopicPartition
+from workers.replay import Replays
 from workers.sink import KafkaSink
 from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
 from workers.source import KafkaSource
@@ -113,6 +114,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         flush_interval=settings.flush_interval,
         care=Care(job.careful_until, condemned),
         proof_interval=settings.lease_seconds / 3,
+        replays=Replays(settings.replays),
     )
 
 
