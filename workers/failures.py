@@ -9,7 +9,7 @@ from confluent_kafka import Message
 from workers.agent import Agent
 from workers.care import Condemned
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
-from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
+from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
 from workers.offsets import Offsets
 from workers.outbox import Attempted, Outbox
@@ -74,12 +74,21 @@ class Failures:
             error = self._attempt(message, attempts)
         while error is not None:
             error = agent.cause(message, error)
-            match decide(error, attempts, agent.retries, dead_letter=agent.dead_letter is not None):
+            match decide(
+                error,
+                attempts,
+                agent.retries,
+                dead_letter=agent.dead_letter is not None,
+                later=bool(agent.tiers),
+            ):
                 case Again(delay):
                     if not self._wait(delay):
                         return False
+                case GiveUp.LATER:
+                    self._letters.send_later(message, error, attempts)
+                    return True
                 case GiveUp():
-                    self._give_up(message, error, attempts)
+                    self._letters.send(message, error, attempts)
                     return True
             attempts += 1
             error = self._attempt(message, attempts)
@@ -93,7 +102,7 @@ class Failures:
         """
         if condemned is None:
             return self.settle(message, None)
-        self._give_up(message, condemned.error, condemned.attempts, whole=condemned.whole)
+        self._letters.send(message, condemned.error, condemned.attempts, whole=condemned.whole)
         return True
 
     def settle_refusals(self, refusals: Sequence[Refusal]) -> None:
@@ -128,14 +137,9 @@ class Failures:
         self._offsets.report(self.settle_refusals, idle=True)
         return self._outbox.may_go_on(delay)
 
-    def _give_up(self, message: Message, error: Exception, attempts: int, *, whole: bool = True) -> None:
-        if self._agent.dead_letter is None:
-            raise RecordFatal(f"offset {message.offset()}: {error}") from error
-        self._letters.send(message, error, attempts, whole=whole)
-
     def _settle_refused(self, message: Message, error: Exception, attempts: int) -> None:
         if self._first_time(offset_of(message), 1):
-            self._give_up(message, error, attempts)
+            self._letters.send(message, error, attempts)
 
     def _settle_again(self, batch: list[Message]) -> None:
         """One of a batch's results was refused, and nobody knows whose it was: its records one by one."""

@@ -23,6 +23,7 @@ from workers.slot import (
     BEAT,
     COMMITTABLE,
     DEAD_LETTERS,
+    DELAYED,
     END,
     HANDLER,
     LATENCY,
@@ -92,7 +93,7 @@ class PartitionTask:
         else:
             self._outbox = Outbox(agent, sink, words, control)
             self._offsets = Offsets(self._outbox, words, flush_interval)
-        letters = DeadLetterTopic(agent.dead_letter, group, self._outbox, words)
+        letters = DeadLetterTopic(agent, group, self._outbox, words)
         self._failures = Failures(agent, self._outbox, letters, self._offsets, words)
         self._handle = self._handle_batch if agent.batch else self._handle_each
 
@@ -176,13 +177,17 @@ class PartitionTask:
 
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
         """Handle one record that may do harm."""
-        offset, letters = offset_of(message), self._words[DEAD_LETTERS]
+        offset, sent = offset_of(message), self._set_aside()
         if self._failures.settle_with_care(message, self._care.condemned.get(offset)):
             self._words[POSITION] = position
             # A letter would be sent again if the next record killed this worker.
-            if self._care.alone(offset) or self._words[DEAD_LETTERS] > letters:
+            if self._care.alone(offset) or self._set_aside() > sent:
                 self._offsets.flush(self._failures.settle_refusals)
         return None
+
+    def _set_aside(self) -> int:
+        """How many records were sent elsewhere than to the results."""
+        return self._words[DEAD_LETTERS] + self._words[DELAYED]
 
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle messages one by one, until there is cause to stop or one fails.

@@ -276,7 +276,7 @@ def _condemned(cause: Rewind) -> tuple[int, Condemned] | None:
         return None
     match cause.origin:
         case SentLetter() as sent:
-            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=False)
+            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=sent.later)
         case Attempted(message, attempts):
             return offset_of(message), Condemned(cause.error, attempts)
         case [Message() as message]:

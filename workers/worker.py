@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from workers import kafka, metrics
 from workers.app import App
 from workers.care import Care, Condemned
+from workers.delayed_source import DelayedSource
 from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
@@ -19,7 +20,7 @@ from workers.records import TopicPartition
 from workers.replay import Replays
 from workers.sink import KafkaSink
 from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
-from workers.source import KafkaSource
+from workers.source import KafkaSource, Source
 from workers.statistics import ClientStatistics
 from workers.task import PartitionTask
 from workers.transactions import TransactionalSink, begin
@@ -86,26 +87,28 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
 def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
     settings = setup.settings
     statistics = ClientStatistics(words)
-    properties = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
-    reading = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer)
+    properties_out = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
+    properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer)
     start = job.start
     if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
         place = TopicPartition(job.topic, job.partition)
-        producer = Producer({**properties, **kafka.transactional(app.group, place)})
+        producer = Producer({**properties_out, **kafka.transactional(app.group, place)})
         transactions = TransactionalSink(producer, place, watch.alive)
-        consumer = Consumer({**reading, "isolation.level": "read_committed"})
+        consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:
-        producer, consumer = Producer(properties), Consumer(reading)
+        producer, consumer = Producer(properties_out), Consumer(properties_in)
         sink = KafkaSink(producer)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
-    source = KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size)
+    agent = app.agent_for(job.topic)
+    reading = KafkaSource(consumer, job.topic, job.partition, start, settings.batch_size)
+    source: Source = DelayedSource(reading, agent.delay) if agent.delay else reading
     _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
-        app.agents[job.topic],
+        agent,
         source,
         sink,
         words,
