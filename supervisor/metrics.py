@@ -51,6 +51,7 @@ _STATUS_GAUGES: Final[tuple[tuple[str, Callable[[PartitionStatus], int | None], 
     ("pool_position", lambda partition: partition.position, "Offset of the next record to handle."),
     ("pool_committed", lambda partition: partition.committed, "Offset last committed."),
     ("pool_end", lambda partition: partition.end, "High watermark as last fetched."),
+    ("pool_partition_guarded", lambda partition: partition.guarded, "1 while too many records fail and all wait."),
     ("pool_lag", lambda partition: partition.lag, "Offsets between the committed one and the high watermark."),
 )
 

@@ -2,21 +2,36 @@
 
 import traceback
 from collections.abc import Sequence
+from enum import Enum
 from time import monotonic_ns
+from typing import Final
 
 from confluent_kafka import Message
 
 from workers.agent import Agent
 from workers.care import Condemned
+from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
 from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
+from workers.guard import Failure, Guard
 from workers.offsets import Offsets
-from workers.outbox import Attempted, Outbox
+from workers.outbox import PAUSE, Attempted, Outbox
 from workers.records import offset_of
 from workers.retry import Again, GiveUp, decide
 from workers.sink import Refusal
 from workers.slot import BEAT, COMMITTABLE, POSITION, RETRIES
+
+SLICE: Final = 0.2
+"""Seconds of a wait after which what else is due gets its turn: offsets, the proof of membership."""
+
+
+class Outcome(Enum):
+    """How the attempts at a record ended, unless in a Failure."""
+
+    SUCCESS = "success"
+    DRAINED = "drained"
+    """A drain came first."""
 
 
 class Failures:
@@ -28,6 +43,8 @@ class Failures:
         letters: takes what failed for good.
         offsets: what is committable, told before a wait.
         words: the worker's slot.
+        control: what may stop the task.
+        guard: keeps failures back until it is known what they are; None: none is.
     """
 
     def __init__(
@@ -37,12 +54,16 @@ class Failures:
         letters: DeadLetterTopic,
         offsets: Offsets,
         words: memoryview,
+        control: Control,
+        guard: Guard | None = None,
     ) -> None:
         self._agent = agent
         self._outbox = outbox
         self._letters = letters
         self._offsets = offsets
         self._words = words
+        self._control = control
+        self._guard = guard
         self._settled: set[tuple[int, int]] = set()
         """First offset and number of the records whose refused results are dealt with, above what is committable."""
 
@@ -58,7 +79,7 @@ class Failures:
             WorkerMustEnd: the worker cannot go on.
         """
         for message, position in zip(messages, positions, strict=False):
-            if not self._outbox.may_go_on() or not self.settle(message, error):
+            if not self._may_go_on() or not self.settle(message, error):
                 return
             self._words[POSITION] = position
 
@@ -67,32 +88,46 @@ class Failures:
 
         Raises:
             RecordFatal: it failed for good and the agent has no dead-letter topic.
+            Outage: not only this one failed; they will be read again.
             WorkerMustEnd: the worker cannot go on.
         """
+        outcome = self._try(message, error, self._guard)
+        if isinstance(outcome, Failure):
+            self._pass_over(outcome)
+        elif outcome is Outcome.SUCCESS and self._guard is not None:
+            doubtful = self._guard.doubtful
+            kept = self._guard.succeeded()
+            self._send(self._failing_still(kept, message) if doubtful else kept)
+        return outcome is not Outcome.DRAINED
+
+    def _try(self, message: Message, error: Exception | None, guard: Guard | None) -> "Outcome | Failure":
+        """Try a record as often as it is worth it, and while the guard holds it even more often."""
         agent, attempts = self._agent, 1
         if error is None:
             error = self._attempt(message, attempts)
         while error is not None:
             error = agent.cause(message, error)
-            match decide(
+            covered = agent.retries.covers(error)
+            step = decide(
                 error,
-                attempts,
+                agent.retries.attempts if guard is not None and guard.looking else attempts,
                 agent.retries,
                 dead_letter=agent.dead_letter is not None,
                 later=bool(agent.tiers),
-            ):
-                case Again(delay):
-                    if not self._wait(delay):
-                        return False
-                case GiveUp.LATER:
-                    self._letters.send_later(message, error, attempts)
-                    return True
-                case GiveUp():
-                    self._letters.send(message, error, attempts)
-                    return True
+            )
+            delay: float | None = None
+            if isinstance(step, Again):
+                delay = step.delay
+            elif guard is not None and covered:
+                delay = guard.hold()
+            if delay is None:
+                assert isinstance(step, GiveUp)
+                return Failure(message, error, attempts, step, covered)
+            if not self._wait(delay):
+                return Outcome.DRAINED
             attempts += 1
             error = self._attempt(message, attempts)
-        return True
+        return Outcome.SUCCESS
 
     def settle_with_care(self, message: Message, condemned: Condemned | None) -> bool:
         """As `settle`, for a record that may do harm: a condemned one is not handled any more.
@@ -102,8 +137,71 @@ class Failures:
         """
         if condemned is None:
             return self.settle(message, None)
-        self._letters.send(message, condemned.error, condemned.attempts, whole=condemned.whole)
+        error, attempts, whole = condemned
+        self._pass_over(Failure(message, error, attempts, GiveUp.DEAD_LETTER, counts=False, whole=whole))
         return True
+
+    @property
+    def open(self) -> bool:
+        """Whether the next record is to be settled here, whatever it is."""
+        return self._guard is not None and self._guard.open
+
+    def idle(self) -> None:
+        """There is no next record, for the moment.
+
+        Raises:
+            as `settle`.
+        """
+        if self._guard is not None and self._guard.open:
+            self._send(self._guard.idle())
+
+    def leave(self) -> None:
+        """At the end: what is kept back is the next worker's to decide."""
+        if self._guard is not None and self._guard.first is not None:
+            self._words[POSITION] = self._guard.first
+        self.forget()
+
+    def forget(self) -> None:
+        """What is kept back will be read again."""
+        if self._guard is not None:
+            self._guard.forget()
+        self._offsets.hold(None)
+
+    def _pass_over(self, failure: Failure) -> None:
+        """Send a record on to where it is to go, or keep it back until it is known whether it is to go there."""
+        if self._guard is None or failure.end is GiveUp.FAIL:
+            self._send([failure])
+        else:
+            self._send(self._guard.failed(failure))
+
+    def _failing_still(self, kept: Sequence[Failure], success: Message) -> list[Failure]:
+        """Those of several failures that fail again now that another record, of another key, has succeeded."""
+        failing = []
+        for failure in kept:
+            key = failure.message.key()
+            if failure.counts and (key is None or key != success.key()):
+                failing += self._once_more(failure)
+            else:
+                failing.append(failure)
+        return failing
+
+    def _once_more(self, failure: Failure) -> list[Failure]:
+        self._may_go_on()
+        message, attempts = failure.message, failure.attempts + 1
+        error = self._attempt(message, attempts)
+        if error is None:
+            return []
+        error = self._agent.cause(message, error)
+        end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
+        return [failure._replace(error=error, attempts=attempts, end=end)]
+
+    def _send(self, failures: Sequence[Failure]) -> None:
+        for message, error, attempts, end, _, whole in failures:
+            if end is GiveUp.LATER:
+                self._letters.send_later(message, error, attempts)
+            else:
+                self._letters.send(message, error, attempts, whole=whole)
+        self._offsets.hold(None if self._guard is None else self._guard.first)
 
     def settle_refusals(self, refusals: Sequence[Refusal]) -> None:
         """The brokers refused what was sent: that is its record's failure, long after the position has passed it.
@@ -135,7 +233,20 @@ class Failures:
         """Wait before another attempt; False where a drain came first."""
         self._words[RETRIES] += 1
         self._offsets.report(self.settle_refusals, idle=True)
-        return self._outbox.may_go_on(delay)
+        while delay > 0:
+            if self._control.wait(min(delay, SLICE)):
+                return False
+            delay -= SLICE
+            self._offsets.report(self.settle_refusals, idle=True)
+        return self._may_go_on()
+
+    def _may_go_on(self) -> bool:
+        """Wait for the lease, and meanwhile prove membership where only a worker can; False where a drain comes."""
+        while not self._control.draining and not self._control.leased():
+            self._offsets.prove(self.settle_refusals)
+            self._outbox.end_if_overdue()
+            self._control.wait(PAUSE)
+        return not self._control.draining
 
     def _settle_refused(self, message: Message, error: Exception, attempts: int) -> None:
         if self._first_time(offset_of(message), 1):
@@ -147,7 +258,10 @@ class Failures:
             return
         with self._offsets.withheld():
             for message in batch:
-                if not self.settle(message, None):
+                outcome = self._try(message, None, None)
+                if isinstance(outcome, Failure):
+                    self._send([outcome])
+                elif outcome is Outcome.DRAINED:
                     raise SinkFailed("drained while a batch with a refused result was tried again; it is read again")
 
     def _first_time(self, offset: int, count: int) -> bool:

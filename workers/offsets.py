@@ -28,6 +28,7 @@ class Offsets:
         self._flush_interval_ns = int(flush_interval * 1e9)
         self._flushed_at = monotonic_ns()
         self._withheld = False
+        self._held: int | None = None
 
     def report(self, settle: Settle, *, idle: bool) -> None:
         """Store what is committable, when it can be known at no cost or it is time to make sure.
@@ -39,7 +40,7 @@ class Offsets:
         Raises:
             as `flush`.
         """
-        if self._withheld or self._words[COMMITTABLE] == self._words[POSITION]:
+        if self._withheld or self._words[COMMITTABLE] == self._safe():
             return
         if self._outbox.settled():
             self._store()
@@ -70,6 +71,10 @@ class Offsets:
         """Take back what is not committed; nothing can be, here."""
         raise AssertionError("only transactions can be taken back") from cause
 
+    def hold(self, offset: int | None) -> None:
+        """From now on nothing at or above `offset` is committable, wherever the position is; None: all is again."""
+        self._held = offset
+
     @contextmanager
     def withheld(self) -> Iterator[None]:
         """While a record below the position is handled again, nothing is committable."""
@@ -78,8 +83,12 @@ class Offsets:
         # Where an error ends this, it ends the worker.
         self._withheld = False
 
+    def _safe(self) -> int:
+        """The position, or the offset from which on nothing is committable."""
+        return self._words[POSITION] if self._held is None else self._held
+
     def _store(self) -> None:
-        self._words[COMMITTABLE] = self._words[POSITION]
+        self._words[COMMITTABLE] = self._safe()
         self._flushed_at = monotonic_ns()
 
     def _count(self, began: int) -> None:

@@ -13,6 +13,7 @@ from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic
 from workers.endings import Rewind
 from workers.failures import Failures, failure
+from workers.guard import Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import PAUSE, Outbox
 from workers.records import Record, offset_of
@@ -63,6 +64,7 @@ class PartitionTask:
         care: which records to handle one by one, and which not at all.
         proof_interval: seconds after which a transaction proves membership, if nothing else has.
         replays: which replayed records to handle.
+        guard: what keeps an outage from filling the dead letters; None: nothing.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class PartitionTask:
         care: Care | None = None,
         proof_interval: float = 5.0,
         replays: Replays = Replays.OWN,
+        guard: Guard | None = None,
     ) -> None:
         self._agent = agent
         self._skips_for = group if replays is Replays.OWN else None
@@ -94,7 +97,7 @@ class PartitionTask:
             self._outbox = Outbox(agent, sink, words, control)
             self._offsets = Offsets(self._outbox, words, flush_interval)
         letters = DeadLetterTopic(agent, group, self._outbox, words)
-        self._failures = Failures(agent, self._outbox, letters, self._offsets, words)
+        self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, guard)
         self._handle = self._handle_batch if agent.batch else self._handle_each
 
     def run(self) -> None:
@@ -108,6 +111,7 @@ class PartitionTask:
                 self.turn()
             except Rewind as cause:
                 self._rewind(cause)
+        self._failures.leave()
         try:
             self._offsets.flush(self._failures.settle_refusals)
         except Rewind as cause:
@@ -129,6 +133,8 @@ class PartitionTask:
             return
         if end is not None and end > words[POSITION]:
             words[POSITION] = end
+        if not messages:
+            self._failures.idle()
         self._report(idle=not messages)
 
     def _handle_all(self, messages: list[Message]) -> bool:
@@ -148,6 +154,8 @@ class PartitionTask:
             began = monotonic_ns()
             if self._care.needed(self._words[POSITION]):
                 failed = self._handle_with_care(messages[0], positions[0])
+            elif self._failures.open:
+                failed = Failed(messages[:1], None)
             else:
                 failed = self._handle(messages, positions)
             done = bisect_right(positions, self._words[POSITION])
@@ -171,9 +179,13 @@ class PartitionTask:
         return not control.draining
 
     def _rewind(self, cause: Rewind) -> None:
-        self._offsets.rewind(cause)
-        self._words[POSITION] = self._words[COMMITTABLE]
-        self._source.rewind(self._words[COMMITTABLE])
+        self._failures.forget()
+        if isinstance(cause, Outage):
+            self._words[POSITION] = cause.offset
+        else:
+            self._offsets.rewind(cause)
+            self._words[POSITION] = self._words[COMMITTABLE]
+        self._source.rewind(self._words[POSITION])
 
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
         """Handle one record that may do harm."""

@@ -16,7 +16,7 @@ from workers.outbox import PAUSE, Attempted, Outbox
 from workers.records import TopicPartition as Place
 from workers.records import offset_of
 from workers.sink import KafkaSink, Parcel
-from workers.slot import COMMITTABLE, POLLED, POSITION, PROVED
+from workers.slot import COMMITTABLE, POLLED, PROVED
 
 T = TypeVar("T")
 
@@ -174,7 +174,7 @@ class TransactionalOffsets(Offsets):
         Raises:
             as `flush`.
         """
-        if self._words[COMMITTABLE] == self._words[POSITION]:
+        if self._words[COMMITTABLE] == self._safe():
             self.prove(settle)
         elif idle or monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
             self.flush(settle)
@@ -235,7 +235,7 @@ class TransactionalOffsets(Offsets):
     def _commit(self) -> None:
         metadata, sent_at = self._control.metadata(), monotonic_ns()
         try:
-            self._sink.commit(self._words[POSITION], metadata)
+            self._sink.commit(self._safe(), metadata)
         except KafkaException as raised:
             error: KafkaError = raised.args[0]
             if error.code() in _STALE:

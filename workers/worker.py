@@ -14,10 +14,12 @@ from workers.delayed_source import DelayedSource
 from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
+from workers.guard import Guard
 from workers.log import add_facts, log
 from workers.protocol import Channel, Ended, Fork, Killer, Ready, Setup, ToWorker
 from workers.records import TopicPartition
 from workers.replay import Replays
+from workers.settings import Settings
 from workers.sink import KafkaSink
 from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
 from workers.source import KafkaSource, Source
@@ -118,7 +120,14 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         care=Care(job.careful_until, condemned),
         proof_interval=settings.lease_seconds / 3,
         replays=Replays(settings.replays),
+        guard=_guard(settings, words),
     )
+
+
+def _guard(settings: Settings, words: memoryview) -> Guard | None:
+    if settings.guard_share == 1:
+        return None
+    return Guard(words, share=settings.guard_share, window=settings.guard_window, wait=settings.guard_wait)
 
 
 def _killed_by(killer: Killer) -> WorkerKiller:
