@@ -186,7 +186,6 @@ class Failures:
         return failing
 
     def _once_more(self, failure: Failure) -> list[Failure]:
-        self._may_go_on()
         message, attempts = failure.message, failure.attempts + 1
         error = self._attempt(message, attempts)
         if error is None:
