@@ -29,8 +29,6 @@ IN_ROW: Final = 5
 """So many failures in a row are an outage, whatever the share; twice as many after each false alarm."""
 WIDEST: Final = 16
 """How many times as many may fail in a look; twice as many from look to look."""
-PATIENT_LOOKS: Final = 4
-"""From that width on a look at an idle partition decides without a next record."""
 
 
 class Failure(NamedTuple):
@@ -145,13 +143,14 @@ class Guard:
         """There is no next record yet; which failures are to be sent on without it.
 
         Raises:
-            Outage: it was waited for long enough, and there had been more than one failure.
+            Outage: it was waited for long enough, and there had been more than one failure. Once: a partition in which
+                nothing comes is not held for ever.
         """
         if all(failure.end is GiveUp.LATER for failure in self._kept):
             return self._let_go() if self._kept else []
         if self._clock() - self._began < self._wait:
             return []
-        if self._in_row > 1 and self._width < PATIENT_LOOKS:
+        if self._in_row > 1 and not self.looking:
             raise self._outage()
         return self._let_go()
 

@@ -115,8 +115,9 @@ class Partition:
         """Read to the end, stay idle for so many seconds, then drain."""
         since = self.now
         for _ in range(100_000):
+            unread = self.log.next < len(self.log.messages)
             self._turn()
-            if self.log.next < len(self.log.messages):
+            if unread or self.log.next < len(self.log.messages):
                 since = self.now
             elif self.now >= since + idle:
                 break
@@ -182,9 +183,7 @@ def test_an_outage_of_a_minute_leaves_no_letter_and_keeps_the_order(
 def test_while_it_lasts_nothing_is_passed_that_is_not_done(keys: int) -> None:
     partition = Partition(100, keys=keys)
     seen: list[tuple[int, int, int]] = []
-    partition.at = lambda _: seen.append(  # type: ignore[method-assign]  # a test's hook
-        (partition.words[POSITION], partition.committable, partition.words[GUARDED])
-    )
+    partition.at = lambda _: seen.append((partition.words[POSITION], partition.committable, partition.words[GUARDED]))
 
     def on_try(number: int) -> None:
         partition.down = partition.now < 60 and number >= 40
@@ -349,7 +348,7 @@ def test_a_drain_interrupts_the_hold() -> None:
     def at(now: float) -> None:
         partition.word.draining = now > 30
 
-    partition.at = at  # type: ignore[method-assign]  # a test's hook
+    partition.at = at
     partition.task.run()
     assert partition.now < 31
     assert (partition.words[POSITION], partition.committable) == (0, 0)
@@ -368,3 +367,11 @@ def test_delayed_retries_take_single_failures_and_are_spared_an_outage() -> None
     assert partition.waiting == [20, 99], "the last one did not wait for another to tell"
     assert partition.results == [n for n in range(100) if n not in (20, 99)]
     assert partition.letters == []
+
+
+def test_several_at_the_end_of_an_idle_partition_are_held_once_and_then_put_aside() -> None:
+    partition = Partition(10, bad=[8, 9])
+    partition.run(idle=WAIT + 1)
+    assert partition.letters == [8, 9]
+    assert partition.log.rewinds == [8]
+    assert HOLD_SECONDS < partition.now < HOLD_SECONDS + 4 * WAIT
