@@ -153,7 +153,8 @@ def _brokers_create(brokers: Brokers) -> bool:
 
 
 def _room(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iterator[Finding]:
-    partitions = sum(topics.get(agent.topic, 0) + len(agent.tiers) for agent in app.agents)
+    partitions = sum(topics.get(agent.topic, 0) for agent in app.agents)
+    partitions += sum(topics.get(tier.topic, 1) for agent in app.agents for tier in agent.tiers)
     if partitions > settings.max_workers:
         text = f"{settings.max_workers} for {partitions} partitions: a supervisor that gets them all lets some wait"
         yield Finding(Verdict.NOTE, "max_workers", text)

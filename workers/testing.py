@@ -1,7 +1,8 @@
 """An app under test without a broker: feed records, read results and dead letters.
 
 What runs is the worker's own `PartitionTask`, between a source and a sink in memory. So decoding, retries, dead letters
-and the rules for results are the real ones; only waiting is not: a retry follows at once.
+and the rules for results are the real ones; only waiting is not: a retry follows at once, a delayed one too, and no
+guard waits for a failing downstream.
 """
 
 from collections.abc import Iterable

@@ -100,13 +100,15 @@ def test_a_dead_letter_names_its_origin(scene: Scene, tmp_path: Path) -> None:
 def test_a_drain_does_not_wait_for_a_record_to_be_due(scene: Scene, tmp_path: Path) -> None:
     send(scene, {505: 99, 707: 3})
     env = {"APP_DELAYS": "5s", "APP_MARKS": str(tmp_path)}
-    (topic,) = retry_topics(scene, "5s")
+    topic, unread = retry_topics(scene, "5s", "9s")
+    scene.topics.create_named(unread, 1)
     pool = scene.pool(DELAYED, env=env).wait_running(5)
     scene.topics.wait_lag(scene.group, scene.input)
     pool.wait_for(lambda: pool.metric("pool_delayed_retries_total") == 2, 10, "two records to wait")
     began = time.monotonic()
     assert pool.terminate() == 0
     assert time.monotonic() - began < 5
+    assert [event["topic"] for event in pool.events("retry_topic_unread")] == [unread]
     assert not scene.topics.committed(scene.group, topic).get(0), "nothing that waits is passed over"
 
     scene.pool(DELAYED, env={**env, "POOL_START": "latest"}).wait_running(5)
