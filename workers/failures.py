@@ -95,16 +95,14 @@ class Failures:
         if isinstance(outcome, Failure):
             self._pass_over(outcome)
         elif outcome is Outcome.SUCCESS and self._guard is not None:
-            doubtful = self._guard.doubtful
-            kept = self._guard.succeeded()
-            self._send(self._failing_still(kept, message) if doubtful else kept)
+            self._send(self._guard.succeeded())
         return outcome is not Outcome.DRAINED
 
     def _try(self, message: Message, error: Exception | None, guard: Guard | None) -> "Outcome | Failure":
         """Try a record as often as it is worth it, and while the guard holds it even more often."""
         agent, attempts = self._agent, 1
         if error is None:
-            error = self._attempt(message, attempts)
+            error = self._attempt(message, attempts, guard)
         while error is not None:
             error = agent.cause(message, error)
             covered = agent.retries.covers(error)
@@ -126,7 +124,7 @@ class Failures:
             if not self._wait(delay):
                 return Outcome.DRAINED
             attempts += 1
-            error = self._attempt(message, attempts)
+            error = self._attempt(message, attempts, guard)
         return Outcome.SUCCESS
 
     def settle_with_care(self, message: Message, condemned: Condemned | None) -> bool:
@@ -174,25 +172,20 @@ class Failures:
         else:
             self._send(self._guard.failed(failure))
 
-    def _failing_still(self, kept: Sequence[Failure], success: Message) -> list[Failure]:
-        """Those of several failures that fail again now that another record, of another key, has succeeded."""
-        failing = []
+    def _catch_up(self, kept: Sequence[Failure]) -> bool:
+        """Before a success is sent, try those before it once more, in their order; whether one succeeded."""
+        position, failing = self._words[POSITION], []
         for failure in kept:
-            key = failure.message.key()
-            if failure.counts and (key is None or key != success.key()):
-                failing += self._once_more(failure)
-            else:
-                failing.append(failure)
-        return failing
-
-    def _once_more(self, failure: Failure) -> list[Failure]:
-        message, attempts = failure.message, failure.attempts + 1
-        error = self._attempt(message, attempts)
-        if error is None:
-            return []
-        error = self._agent.cause(message, error)
-        end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
-        return [failure._replace(error=error, attempts=attempts, end=end)]
+            message, attempts = failure.message, failure.attempts + 1
+            self._words[POSITION] = offset_of(message)  # it is the record in hand
+            error = self._attempt(message, attempts) if failure.counts else failure.error
+            if error is not None:
+                error = self._agent.cause(message, error)
+                end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
+                failing.append(failure._replace(error=error, end=end, attempts=failure.attempts + failure.counts))
+        self._words[POSITION] = position
+        self._send(failing)
+        return len(failing) < len(kept)
 
     def _send(self, failures: Sequence[Failure]) -> None:
         for message, error, attempts, end, _, whole in failures:
@@ -217,12 +210,14 @@ class Failures:
                 message, attempts = origin if isinstance(origin, Attempted) else (origin, 1)
                 self._settle_refused(message[0] if isinstance(message, list) else message, error, attempts)
 
-    def _attempt(self, message: Message, number: int) -> Exception | None:
+    def _attempt(self, message: Message, number: int, guard: Guard | None = None) -> Exception | None:
         """Handle one record and send what comes of it; what went wrong."""
         agent = self._agent
         self._words[BEAT] = monotonic_ns()
         try:
             outputs = agent.outputs(agent.call(message))
+            if guard is not None and guard.doubtful and self._catch_up(guard.succeeded()):
+                outputs = agent.outputs(agent.call(message))  # for the handler, too, it comes behind them
             self._outbox.send(outputs, None if agent.batch else message.key(), Attempted(message, number))
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
             return failure(raised)

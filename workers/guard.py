@@ -3,7 +3,7 @@
 A record that has had its attempts is passed over, but its letter is kept back until the next record has shown whose
 fault it was. That one succeeds: the record's own, and the letter is sent. That one fails, too, and so do enough after
 it: an outage. Nothing of theirs was sent yet, so all are taken back, and the first of them is tried in its place until
-it succeeds. So no record of a key is handled with success while one before it is still to be.
+it succeeds. Whenever one has succeeded at last, those before it have another attempt before its results are sent.
 """
 
 from collections import deque
@@ -23,12 +23,15 @@ from workers.slot import GUARDED, RECORDS
 FIRST_DELAY: Final = 0.5
 LONGEST_DELAY: Final = 5.0
 """Seconds between two attempts of the record that is held: from the first, doubling, up to the longest."""
-HOLD_SECONDS: Final = 120.0
-"""After which it is passed over once more, to see by those behind it whether the outage goes on: a look."""
+LOOK_SECONDS: Final = 10.0
+"""After which it is passed over once more, to see by those behind it whether the outage goes on: a look. Until the next
+one it takes twice as long."""
+PATIENCE_SECONDS: Final = 120.0
+"""How long an outage is believed in where no look can tell: only some records fail, or none comes."""
 IN_ROW: Final = 5
 """So many failures in a row are an outage, whatever the share; twice as many after each false alarm."""
 WIDEST: Final = 16
-"""How many times as many may fail in a look; twice as many from look to look."""
+"""How many times as many may fail in a look, at most; twice as many from look to look."""
 
 
 class Failure(NamedTuple):
@@ -87,6 +90,10 @@ class Guard:
         self._in_row = 0
         """Failures since the last success, as far as that is known."""
         self._held_since: float | None = None
+        self._suspected_at: float | None = None
+        """When the outage was first seen."""
+        self._partial = False
+        """Whether others succeed while one is held."""
         self._delay = FIRST_DELAY
         self._width = 1
         """How many times `_row` may fail at this look; 1 before the first one."""
@@ -110,7 +117,7 @@ class Guard:
     @property
     def doubtful(self) -> bool:
         """Whether failures are kept back that may well be an outage's, short as it was."""
-        return bool(self._kept) and self._in_row > 1
+        return bool(self._kept) and (self._in_row > 1 or self.looking)
 
     def failed(self, failure: Failure) -> list[Failure]:
         """A record has failed; which failures to send on now, in this order.
@@ -125,8 +132,7 @@ class Guard:
         self._kept.append(failure)
         if failure.counts:
             self._count()
-            if self._too_many():
-                raise self._outage()
+            self._check()
         return []
 
     def succeeded(self) -> list[Failure]:
@@ -134,23 +140,26 @@ class Guard:
         self._in_row = 0
         if self._words[GUARDED]:
             log.info("guard_releases", consequence="a record has succeeded; the partition goes on")
-            self._recent.clear()
-            # What was held is passed over only now: it was its own fault, and that of many a one here may be.
-            self._row = min(2 * self._row, WIDEST * IN_ROW) if self._kept else IN_ROW
+            if self._kept:
+                # What was held is passed over only now: it was its own fault, and that of many a one here may be.
+                self._row = min(2 * self._row, WIDEST * IN_ROW)
+            else:
+                self._recent.clear()
+                self._row = IN_ROW
         return self._let_go()
 
     def idle(self) -> list[Failure]:
         """There is no next record yet; which failures are to be sent on without it.
 
         Raises:
-            Outage: it was waited for long enough, and there had been more than one failure. Once: a partition in which
-                nothing comes is not held for ever.
+            Outage: it was waited for long enough, and there had been more than one failure.
         """
         if all(failure.end is GiveUp.LATER for failure in self._kept):
             return self._let_go() if self._kept else []
         if self._clock() - self._began < self._wait:
             return []
-        if self._in_row > 1 and not self.looking:
+        waited = 0.0 if self._suspected_at is None else self._clock() - self._suspected_at
+        if self._in_row > 1 and waited < PATIENCE_SECONDS:
             raise self._outage()
         return self._let_go()
 
@@ -158,7 +167,8 @@ class Guard:
         """Seconds after which to try the record in hand again although it has had its attempts; None: do not."""
         if self._held_since is None:
             return None
-        if self._clock() - self._held_since >= HOLD_SECONDS:
+        patience = PATIENCE_SECONDS if self._partial else LOOK_SECONDS * self._width
+        if self._clock() - self._held_since >= patience:
             self._held_since = None
             self._width = min(2 * self._width, WIDEST)
             return None
@@ -171,29 +181,36 @@ class Guard:
 
     def _let_go(self) -> list[Failure]:
         kept, self._kept = self._kept, []
-        self._held_since, self._width = None, 1
+        self._held_since, self._suspected_at, self._width = None, None, 1
         self._words[GUARDED] = 0
         return kept
 
     def _count(self) -> None:
         handled = self._words[RECORDS]
-        if self._recent and handled - self._recent[-1] > 1:
+        if len(self._kept) == 1 and self._recent and handled - self._recent[-1] > 1:
             self._in_row = 0  # what lies between has succeeded
         self._in_row += 1
         self._recent.append(handled)
         while self._recent[0] <= handled - self._window:
             self._recent.popleft()
 
-    def _too_many(self) -> bool:
+    def _check(self) -> None:
         if self._in_row > 1 and self._clock() - self._began >= self._wait:
-            return True
-        in_row = sum(failure.counts for failure in self._kept)
-        return in_row >= self._row * self._width or (self._width == 1 and len(self._recent) > self._most)
+            raise self._outage()
+        if sum(failure.counts for failure in self._kept) >= self._row * self._width:
+            raise self._outage()
+        if self._width == 1 and len(self._recent) > self._most:
+            raise self._outage(partial=True)
 
-    def _outage(self) -> Outage:
+    def _outage(self, *, partial: bool = False) -> Outage:
         first, last = self._kept[0], self._kept[-1]
+        failed = sum(failure.counts for failure in self._kept)
+        self._partial = partial
+        for _ in range(min(failed, len(self._recent))):
+            self._recent.pop()  # they will be counted when they come again
         self.forget()
         self._held_since, self._delay = self._clock(), FIRST_DELAY
+        self._suspected_at = self._suspected_at or self._held_since
         self._words[GUARDED] = 1
         log.warning(
             "guard_holds",

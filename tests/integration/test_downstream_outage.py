@@ -38,15 +38,16 @@ def test_an_outage(scene: Scene, away: Path, guarantee: str) -> None:
     count = int(RATE * (SECONDS + 8))
     pool = start(scene, away, guarantee)
     scene.topics.send(scene.input, [reading(seq, do="fail" * (seq == BAD)) for seq in range(200)])
+    scene.topics.wait_lag(scene.group, scene.input)
     with scene.stream(rate=RATE, count=count - 200, first=200) as stream:
-        scene.topics.wait_lag(scene.group, scene.input, RATE)
+        stream.wait_sent(RATE)
         away.touch()
         pool.wait_for(lambda: all_guarded(pool), 10, "all partitions guarded")
         assert pool.metric("pool_partition_guarded") == 4
         began = time.monotonic()
-        position = {p.partition: p.position for p in pool.status().partitions}
+        committed = scene.topics.committed(scene.group, scene.input)
         wait_while_true(lambda: all_guarded(pool), SECONDS, "nothing has come back yet", every=0.5)
-        assert {p.partition: p.position for p in pool.status().partitions} == position
+        assert scene.topics.committed(scene.group, scene.input) == committed
         assert time.monotonic() - began >= SECONDS
         away.unlink()
         stream.wait()
