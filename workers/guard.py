@@ -26,6 +26,8 @@ LONGEST_DELAY: Final = 5.0
 LOOK_SECONDS: Final = 10.0
 """After which it is passed over once more, to see by those behind it whether the outage goes on: a look. Until the next
 one it takes twice as long."""
+MOST_KEPT: Final = 1000
+"""So many records, most of them refused ones, are kept back at most."""
 PATIENCE_SECONDS: Final = 120.0
 """How long an outage is believed in where no look can tell: only some records fail, or none comes."""
 IN_ROW: Final = 5
@@ -130,9 +132,10 @@ class Guard:
         if not self._kept:
             self._began = self._clock()
         self._kept.append(failure)
-        if failure.counts:
-            self._count()
-            self._check()
+        if not failure.counts:
+            return self.idle()  # it tells nothing
+        self._count()
+        self._check()
         return []
 
     def succeeded(self) -> list[Failure]:
@@ -149,14 +152,14 @@ class Guard:
         return self._let_go()
 
     def idle(self) -> list[Failure]:
-        """There is no next record yet; which failures are to be sent on without it.
+        """There is no next record yet that could tell; which failures are to be sent on without it.
 
         Raises:
             Outage: it was waited for long enough, and there had been more than one failure.
         """
         if all(failure.end is GiveUp.LATER for failure in self._kept):
             return self._let_go() if self._kept else []
-        if self._clock() - self._began < self._wait:
+        if self._clock() - self._began < self._wait and len(self._kept) < MOST_KEPT:
             return []
         waited = 0.0 if self._suspected_at is None else self._clock() - self._suspected_at
         if self._in_row > 1 and waited < PATIENCE_SECONDS:

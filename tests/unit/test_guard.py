@@ -373,6 +373,21 @@ def test_delayed_retries_take_single_failures_and_are_spared_an_outage() -> None
     assert partition.letters == []
 
 
+def test_a_flood_of_malformed_records_does_not_fill_the_memory() -> None:
+    partition = Partition(3000, bad=[0], malformed=range(1, 3000), retries=Retry(attempts=1))
+    most = 0
+
+    def on_try(number: int) -> None:
+        nonlocal most
+        most = max(most, number - len(partition.brokers.taken))
+
+    partition.on_try = on_try
+    partition.run()
+    assert partition.letters == list(range(3000))
+    assert most <= 1000
+    assert partition.log.rewinds == []
+
+
 def test_a_malformed_record_between_two_failures_is_no_success() -> None:
     partition = Partition(10, bad=[7, 9], malformed=[8])
     partition.run(idle=WAIT + 1)
