@@ -213,13 +213,14 @@ class Guard:
             self._recent.pop()  # they will be counted when they come again
         self.forget()
         self._held_since, self._delay = self._clock(), FIRST_DELAY
-        self._suspected_at = self._suspected_at or self._held_since
+        if self._suspected_at is None:
+            self._suspected_at = self._held_since
+            log.warning(
+                "guard_holds",
+                offset=offset_of(first.message),
+                failed=self._in_row,
+                error=f"{type(last.error).__name__}: {last.error}"[:500],
+                consequence="too many records failed: it is tried again in its place, and those behind it wait",
+            )
         self._words[GUARDED] = 1
-        log.warning(
-            "guard_holds",
-            offset=offset_of(first.message),
-            failed=self._in_row,
-            error=f"{type(last.error).__name__}: {last.error}"[:500],
-            consequence="too many records failed: it is tried again in its place, and those behind it wait",
-        )
         return Outage("too many records failed", offset_of(first.message))

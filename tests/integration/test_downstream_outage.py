@@ -45,8 +45,9 @@ def test_an_outage(scene: Scene, away: Path, guarantee: str) -> None:
         pool.wait_for(lambda: all_guarded(pool), 10, "all partitions guarded")
         assert pool.metric("pool_partition_guarded") == 4
         began = time.monotonic()
+        wait_while_true(lambda: all_guarded(pool), 3, "nothing has come back yet", every=0.5)  # and all is committed
         committed = scene.topics.committed(scene.group, scene.input)
-        wait_while_true(lambda: all_guarded(pool), SECONDS, "nothing has come back yet", every=0.5)
+        wait_while_true(lambda: all_guarded(pool), SECONDS - 3, "nothing has come back yet", every=0.5)
         assert scene.topics.committed(scene.group, scene.input) == committed
         assert time.monotonic() - began >= SECONDS
         away.unlink()
