@@ -190,7 +190,8 @@ class Guard:
 
     def _count(self) -> None:
         handled = self._words[RECORDS]
-        if len(self._kept) == 1 and self._recent and handled - self._recent[-1] > 1:
+        begins = len(self._kept) == 1 and not self._words[GUARDED]
+        if begins and self._recent and handled - self._recent[-1] > 1:
             self._in_row = 0  # what lies between has succeeded
         self._in_row += 1
         self._recent.append(handled)
