@@ -1,11 +1,15 @@
 """A failed record waits in retry topics while all others go on; nothing is lost of it, and none waits for a drain."""
 
+import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from signal import SIGKILL
 
 import pytest
 
+from tests.support.pool import Pool
 from tests.support.readings import reading
 from tests.support.scene import Scene
 from tests.support.wait import wait_for
@@ -32,8 +36,12 @@ def send(scene: Scene, failures: Mapping[int, int]) -> None:
 def wait_delayed(scene: Scene, *topics: str) -> None:
     """Wait until all that was sent to the input and from there to each of these topics is dealt with."""
     for topic in (scene.input, *topics):
-        wait_for(lambda topic=topic: scene.topics.partitions(topic), 30.0, f"{topic} is not there")  # type: ignore[misc]
+        wait_for(partial(scene.topics.partitions, topic), 30.0, f"{topic} is not there")
         scene.topics.wait_lag(scene.group, topic)
+
+
+def has_handled(pool: Pool, count: int) -> bool:
+    return pool.metric("pool_records_total") >= count
 
 
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
@@ -115,3 +123,26 @@ def test_a_drain_does_not_wait_for_a_record_to_be_due(scene: Scene, tmp_path: Pa
     scene.topics.wait_lag(scene.group, topic)
     assert scene.topics.results(scene.output).missing(COUNT) == {505}
     assert len(scene.topics.read(scene.dead)) == 1
+
+
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_killed_workers_lose_none_that_waits(scene: Scene, tmp_path: Path, guarantee: str) -> None:
+    """Wherever it dies: before the retry topic has the record, between that and the commit, or behind both."""
+    send(scene, dict.fromkeys(range(0, COUNT, 10), 2))
+    env = {"APP_DELAYS": "1s", "APP_MARKS": str(tmp_path), "POOL_GUARANTEE": guarantee, "POOL_GUARD_SHARE": "1"}
+    (topic,) = retry_topics(scene, "1s")
+    pool = scene.pool(DELAYED, env=env).wait_running(5)
+    for count in (500, 1000, 1500, 2000, 2050, 2100):
+        pool.wait_for(partial(has_handled, pool, count), 60, f"{count} handled")
+        for partition in pool.status().partitions:
+            if partition.pid is not None:
+                os.kill(partition.pid, SIGKILL)
+        pool.wait_running(5)
+    wait_delayed(scene, topic)
+    results = scene.topics.results(scene.output)
+    assert results.missing(COUNT) == set()
+    assert scene.topics.read(scene.dead) == []
+    if guarantee == "exactly_once":
+        assert results.repeated == []
+        assert len(scene.topics.read(topic)) <= COUNT // 10
+    assert pool.terminate() == 0
