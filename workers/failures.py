@@ -18,6 +18,7 @@ from workers.guard import Failure, Guard
 from workers.offsets import Offsets
 from workers.outbox import PAUSE, Attempted, Outbox
 from workers.records import offset_of
+from workers.replay import is_replayed
 from workers.retry import Again, GiveUp, decide
 from workers.sink import Refusal
 from workers.slot import BEAT, COMMITTABLE, POSITION, RETRIES
@@ -120,7 +121,7 @@ class Failures:
                 delay = guard.hold()
             if delay is None:
                 assert isinstance(step, GiveUp)
-                return Failure(message, error, attempts, step, covered)
+                return Failure(message, error, attempts, step, counts=covered and not is_replayed(message))
             if not self._wait(delay):
                 return Outcome.DRAINED
             attempts += 1

@@ -25,15 +25,15 @@ LONGEST_DELAY: Final = 5.0
 """Seconds between two attempts of the record that is held: from the first, doubling, up to the longest."""
 LOOK_SECONDS: Final = 10.0
 """After which it is passed over once more, to see by those behind it whether the outage goes on: a look. Until the next
-one it takes twice as long."""
+one it takes twice as long, up to PATIENCE_SECONDS."""
 MOST_KEPT: Final = 1000
 """So many records, most of them refused ones, are kept back at most."""
 PATIENCE_SECONDS: Final = 120.0
 """How long an outage is believed in where no look can tell: only some records fail, or none comes."""
 IN_ROW: Final = 5
 """So many failures in a row are an outage, whatever the share; twice as many after each false alarm."""
-WIDEST: Final = 16
-"""How many times as many may fail in a look, at most; twice as many from look to look."""
+MOST_IN_ROW: Final = 640
+"""So many in a row are an outage in any case. In a look twice as many may fail as in the last one, up to that."""
 
 
 class Failure(NamedTuple):
@@ -45,7 +45,7 @@ class Failure(NamedTuple):
     end: GiveUp
     """Where it is to go."""
     counts: bool
-    """Whether something downstream may be at fault: never for a record that is refused."""
+    """Whether something downstream may be at fault: never for a record that is refused, or has failed before."""
     whole: bool = True
     """Whether its dead letter may have its value."""
 
@@ -145,7 +145,7 @@ class Guard:
             log.info("guard_releases", consequence="a record has succeeded; the partition goes on")
             if self._kept:
                 # What was held is passed over only now: it was its own fault, and that of many a one here may be.
-                self._row = min(2 * self._row, WIDEST * IN_ROW)
+                self._row = min(2 * self._row, MOST_IN_ROW)
             else:
                 self._recent.clear()
                 self._row = IN_ROW
@@ -170,10 +170,10 @@ class Guard:
         """Seconds after which to try the record in hand again although it has had its attempts; None: do not."""
         if self._held_since is None:
             return None
-        patience = PATIENCE_SECONDS if self._partial else LOOK_SECONDS * self._width
+        patience = PATIENCE_SECONDS if self._partial else min(LOOK_SECONDS * self._width, PATIENCE_SECONDS)
         if self._clock() - self._held_since >= patience:
             self._held_since = None
-            self._width = min(2 * self._width, WIDEST)
+            self._width *= 2
             return None
         delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
         return delay * (0.5 + random() / 2)
@@ -201,7 +201,7 @@ class Guard:
     def _check(self) -> None:
         if self._in_row > 1 and self._clock() - self._began >= self._wait:
             raise self._outage()
-        if sum(failure.counts for failure in self._kept) >= self._row * self._width:
+        if sum(failure.counts for failure in self._kept) >= min(self._row * self._width, MOST_IN_ROW):
             raise self._outage()
         if self._width == 1 and len(self._recent) > self._most:
             raise self._outage(partial=True)

@@ -31,6 +31,11 @@ class Own(NamedTuple):
     """The position before the first of them is handled; behind everything where none is left."""
 
 
+def is_replayed(message: Message) -> bool:
+    """Whether a record was replayed, and so has failed before."""
+    return any(name == REPLAY_GROUP for name, _ in raw_headers(message))
+
+
 def is_for(message: Message, group: str) -> bool:
     """Whether a record is for `group`: it was not replayed, or it was for this group."""
     if not message.headers():

@@ -55,8 +55,7 @@ def test_filters_that_overlap_repeat_nothing(letters: Scene) -> None:
 
 def test_what_fails_again_is_a_letter_of_its_own(scene: Scene) -> None:
     scene.topics.send(scene.input, (reading(seq, do="fail" * (seq < 5)) for seq in range(20)))
-    # When replayed they are alone, and all that is seen downstream.
-    pool = scene.pool(SCRIPTED, env={"POOL_GUARD_SHARE": "1"}).wait_running()
+    pool = scene.pool(SCRIPTED).wait_running()
     scene.wait_done()
     for letters in (10, 15):
         run_dead(scene, "replay", scene.input, "--execute")

@@ -9,7 +9,8 @@ from confluent_kafka import Message
 from tests.unit.messages import message
 from tests.unit.task_parts import Brokers, Word
 from workers import App, Reject, Retry
-from workers.guard import FIRST_DELAY, IN_ROW, LONGEST_DELAY, PATIENCE_SECONDS, Guard
+from workers.guard import FIRST_DELAY, IN_ROW, LONGEST_DELAY, MOST_IN_ROW, PATIENCE_SECONDS, Guard
+from workers.replay import REPLAY_GROUP
 from workers.slot import COMMITTABLE, GUARDED, POSITION, SLOT_BYTES
 from workers.source import Batch
 from workers.task import PartitionTask
@@ -20,8 +21,12 @@ WAIT = 10.0
 class Log:
     """A partition that can be read again."""
 
-    def __init__(self, count: int, keys: int, at_once: int) -> None:
-        self.messages = [message(b"%d" % n, offset=n, key=b"%d" % (n % keys)) for n in range(count)]
+    def __init__(self, count: int, keys: int, at_once: int, replayed: Sequence[int]) -> None:
+        ours = [(REPLAY_GROUP, b"group")]
+        self.messages = [
+            message(b"%d" % n, offset=n, key=b"%d" % (n % keys), headers=ours if n in replayed else None)
+            for n in range(count)
+        ]
         self.next = 0
         self.rewinds: list[int] = []
         self._at_once = at_once
@@ -46,6 +51,7 @@ class Partition:
         count: how many records there are.
         bad: those that always fail.
         malformed: those that are refused.
+        replayed: those that have failed before.
         keys: how many keys they share.
         retries: the agent's.
         batch: the agent's.
@@ -57,6 +63,7 @@ class Partition:
         *,
         bad: Sequence[int] = (),
         malformed: Sequence[int] = (),
+        replayed: Sequence[int] = (),
         keys: int = 1,
         retries: Retry = Retry(attempts=2, backoff=0),  # noqa: B008 frozen
         batch: int | None = None,
@@ -68,7 +75,7 @@ class Partition:
         self.now = 0.0
         self.tried: list[int] = []
         self.on_try: Callable[[int], None] = lambda _: None
-        self.log = Log(count, keys, at_once)
+        self.log = Log(count, keys, at_once, replayed)
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.brokers = Brokers(at_once=True)
         self.word = Word()
@@ -292,12 +299,22 @@ def test_an_outage_that_begins_with_a_bad_record_ends_all_the_same() -> None:
     assert 60 <= partition.now < 2.5 * 60
 
 
-def test_many_bad_records_in_a_row_are_passed_in_the_end() -> None:
-    bad = range(40, 40 + 6 * IN_ROW)
-    partition = Partition(200, bad=bad, keys=200)
+@pytest.mark.parametrize("row", [IN_ROW, 6 * IN_ROW, MOST_IN_ROW - 1])
+def test_many_bad_records_in_a_row_are_passed_in_the_end(row: int) -> None:
+    bad = range(40, 40 + row)
+    partition = Partition(800, bad=bad, keys=200)
     partition.run()
     assert partition.letters == list(bad)
-    assert partition.results == [n for n in range(200) if n not in bad]
+    assert partition.results == [n for n in range(800) if n not in bad]
+    assert partition.now < 900
+
+
+def test_replayed_records_that_fail_again_are_no_outage() -> None:
+    bad = range(10, 90)
+    partition = Partition(100, bad=bad, replayed=bad)
+    partition.run()
+    assert partition.letters == list(bad)
+    assert partition.log.rewinds == []
 
 
 def test_after_a_false_alarm_more_in_a_row_are_taken_for_what_they_are() -> None:
