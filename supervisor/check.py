@@ -97,6 +97,9 @@ def _needs(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iter
         if agent.dead_letter:
             partitions = topics.get(agent.topic) or settings.create or 1
             yield Need(agent.dead_letter, f"dead letters of {agent.name}", AclOperation.WRITE, partitions)
+        for tier in agent.tiers:
+            yield Need(tier.topic, f"retries of {agent.name}, read", AclOperation.READ, 1)
+            yield Need(tier.topic, f"retries of {agent.name}, written", AclOperation.WRITE, 1)
 
 
 def _topic(brokers: Brokers, need: Need, topics: dict[str, int]) -> Finding:
@@ -151,6 +154,7 @@ def _brokers_create(brokers: Brokers) -> bool:
 
 def _room(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iterator[Finding]:
     partitions = sum(topics.get(agent.topic, 0) for agent in app.agents)
+    partitions += sum(topics.get(tier.topic, 1) for agent in app.agents for tier in agent.tiers)
     if partitions > settings.max_workers:
         text = f"{settings.max_workers} for {partitions} partitions: a supervisor that gets them all lets some wait"
         yield Finding(Verdict.NOTE, "max_workers", text)

@@ -31,6 +31,7 @@ class Offsets:
         self._flush_interval_ns = int(flush_interval * 1e9)
         self._flushed_at = monotonic_ns()
         self._withheld = False
+        self._held: int | None = None
         self._mark = self._marked_at = 0
         """While results are held back: the position from which on they are, and since when."""
 
@@ -44,17 +45,17 @@ class Offsets:
         Raises:
             as `flush`.
         """
-        if self._withheld or self._words[COMMITTABLE] == self._words[POSITION]:
+        if self._withheld or self._words[COMMITTABLE] == self._safe():
             return
         if self._outbox.holding:
             self._pass_mark()
         elif self._outbox.settled():
-            self._store(self._words[POSITION])
+            self._store(self._safe())
         elif not idle and monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
-            self._mark, self._marked_at = self._words[POSITION], monotonic_ns()
+            self._mark, self._marked_at = self._safe(), monotonic_ns()
             self._outbox.hold()
             self._pass_mark()
-        if (idle and self._words[COMMITTABLE] != self._words[POSITION]) or self._outbox.refused():
+        if (idle and self._words[COMMITTABLE] != self._safe()) or self._outbox.refused():
             self.flush(settle)
 
     def flush(self, settle: Settle) -> None:
@@ -71,7 +72,7 @@ class Offsets:
                 settle(refusals)
             elif not pending:
                 break
-        self._store(self._words[POSITION])
+        self._store(self._safe())
         self._count(began)
 
     def prove(self, settle: Settle) -> None:
@@ -80,6 +81,10 @@ class Offsets:
     def rewind(self, cause: Rewind) -> None:
         """Take back what is not committed; nothing can be, here."""
         raise AssertionError("only transactions can be taken back") from cause
+
+    def hold(self, offset: int | None) -> None:
+        """From now on nothing at or above `offset` is committable, wherever the position is; None: all is again."""
+        self._held = offset
 
     @contextmanager
     def withheld(self) -> Iterator[None]:
@@ -95,6 +100,10 @@ class Offsets:
             self._store(self._mark)
             self._count(self._marked_at)
             self._outbox.release()
+
+    def _safe(self) -> int:
+        """The position, or the offset from which on nothing is committable."""
+        return self._words[POSITION] if self._held is None else self._held
 
     def _store(self, position: int) -> None:
         self._words[COMMITTABLE] = position
