@@ -2,17 +2,19 @@
 
 import math
 import multiprocessing
+import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from supervisor.latencies import Latencies
 from supervisor.payload import Payload
@@ -47,7 +49,7 @@ class Begin(msgspec.Struct, tag=True):
     rate: float | None
     """Records a second in place of the schedule; None: as the schedule says."""
     duration: float | None
-    """Seconds; None: without end."""
+    """Seconds in place of the work's; None: as the work says."""
 
 
 class Stop(msgspec.Struct, tag=True):
@@ -91,6 +93,7 @@ class Work:
         plain: whether the payload is no more than keys and values.
         schedule: for all processes together.
         count: records after which they are done, together; None: no such end.
+        duration: seconds after which they are done; None: no such end.
     """
 
     properties: Mapping[str, Any]
@@ -99,6 +102,7 @@ class Work:
     plain: bool
     schedule: Schedule
     count: int | None
+    duration: float | None
 
     @property
     def queue(self) -> int:
@@ -159,7 +163,9 @@ class Crew:
         context = multiprocessing.get_context("fork")
         for number in range(self._count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_send, args=(theirs, self._work, number, self._count), daemon=True)
+            process = context.Process(
+                target=_send, args=(theirs, self._work, number, self._count, os.getpid()), daemon=True
+            )
             process.start()
             theirs.close()
             self._members.append(ours)
@@ -244,9 +250,9 @@ class Crew:
 _NOTHING: Final = Progress(0, 0, 0, {}, 0, 0.0, None, done=False, finished=False, buckets={}, longest=0.0)
 
 
-def _send(orders: Connection, work: Work, number: int, of: int) -> None:
+def _send(orders: Connection, work: Work, number: int, of: int, parent: int) -> None:
     """A sending process's life: until its orders end."""
-    tie_to_parent(multiprocessing.parent_process().pid)  # type: ignore[union-attr] # it is a child
+    tie_to_parent(parent)
     for ignored in _IGNORED:
         signal.signal(ignored, signal.SIG_IGN)  # whether and how to end, its parent says
     payload = work.payload(number, of)
@@ -259,7 +265,8 @@ def _send(orders: Connection, work: Work, number: int, of: int) -> None:
         if bulk not in producers:
             properties = {**work.properties, "delivery.report.only.error": bulk}
             producers[bulk] = Producer({**properties, "logger": logs, "error_cb": logs.error_cb})
-            producers[bulk].list_topics(work.topic, timeout=_SETUP_SECONDS)  # or the first record waits for it
+            with suppress(KafkaException):  # no broker: the schedule is kept all the same
+                producers[bulk].list_topics(work.topic, timeout=_SETUP_SECONDS)  # or the first record waits for it
         _Turn(orders, _sender(work, order, producers[bulk], payload, number, of)).run()
 
 
@@ -272,7 +279,7 @@ def _sender(work: Work, order: Begin, producer: Producer, payload: Payload, numb
         schedule if isinstance(schedule, Unlimited) else Share(schedule, number, of),
         Recorder(),
         count=None if work.count is None else math.ceil(max(0, work.count - number) / of),
-        duration=order.duration,
+        duration=work.duration if order.duration is None else order.duration,
         first=order.first + number,
         step=of,
         queue=work.queue,
@@ -341,6 +348,7 @@ class _Turn:
 def _order(orders: Connection) -> Order | None:
     """The next order; None where there will be none."""
     try:
-        return msgspec.msgpack.decode(orders.recv_bytes(), type=Order)
+        order: Order = msgspec.msgpack.decode(orders.recv_bytes(), type=Order)
     except (EOFError, OSError):
         return None
+    return order

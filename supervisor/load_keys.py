@@ -16,9 +16,7 @@ class Keys:
         of: how many processes share the keys.
     """
 
-    def __init__(
-        self, count: int, zipf: float | None, chance: random.Random, *, first: int = 0, of: int = 1
-    ) -> None:
+    def __init__(self, count: int, zipf: float | None, chance: random.Random, *, first: int = 0, of: int = 1) -> None:
         self._own = range(first, count, of)
         self._choices = chance.choices
         self._weights = None if zipf is None else list(accumulate((key + 1) ** -zipf for key in self._own))

@@ -67,10 +67,8 @@ class Numbers:
     def result(self, message: Message) -> int | None:
         """The number of the record that a result is of; None: it does not tell."""
         headers = message.headers()
-        if headers:
-            for name, value in headers:
-                if name == SEQ_HEADER:
-                    return _number(value)
+        if headers and (number := dict(headers).get(SEQ_HEADER)) is not None:
+            return _number(number)
         fields = _fields(message.value())
         if fields is None:
             return None

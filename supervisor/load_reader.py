@@ -43,11 +43,11 @@ class Reader:
         """When there was a result last, or any record of the load."""
         try:
             self._places = [*self._partitions(source), *self._partitions(target)]
-            ends = self._ends(self._places)
+            self._begun = self._ends(self._places)
         except KafkaException as failure:
             raise LoadRefused(f"cannot read from {source} and {target}: {failure.args[0].str()}") from failure
         self._consumer.assign(
-            [TopicPartition(p.topic, p.partition, end) for p, end in zip(self._places, ends, strict=True)]
+            [TopicPartition(p.topic, p.partition, end) for p, end in zip(self._places, self._begun, strict=True)]
         )
 
     def read(self, seconds: float) -> int:
@@ -74,8 +74,9 @@ class Reader:
 
     def at_end(self, ends: Sequence[int]) -> bool:
         """Whether the loaded topic is read up to these offsets."""
-        places = self._sources()
-        return all(place.offset >= end for place, end in zip(self._consumer.position(places), ends, strict=True))
+        positions = self._consumer.position(self._sources())
+        # A partition of which nothing was read yet has no position.
+        return all(max(p.offset, begun) >= end for p, begun, end in zip(positions, self._begun, ends, strict=False))
 
     def source_ends(self) -> Sequence[int]:
         """Where the loaded topic ends now."""

@@ -1,7 +1,7 @@
 """Payload of any type that msgspec knows: each record's value is drawn from the type's fields and constraints."""
 
 import base64
-import datetime
+import datetime as dt
 import math
 import random
 import string
@@ -175,18 +175,18 @@ class _Filling:
     _ByteArrayType = _MemoryViewType = _BytesType
 
     def _DateTimeType(self, info: inspect.DateTimeType) -> Draw:  # noqa: N802
-        zone = None if info.tz is False else datetime.UTC
-        return lambda: datetime.datetime.fromtimestamp(self._moment(), datetime.UTC).replace(tzinfo=zone)
+        zone = None if info.tz is False else dt.UTC
+        return lambda: dt.datetime.fromtimestamp(self._moment(), dt.UTC).replace(tzinfo=zone)
 
     def _DateType(self, _info: inspect.Type) -> Draw:  # noqa: N802
-        return lambda: datetime.datetime.fromtimestamp(self._moment(), datetime.UTC).date()
+        return lambda: dt.datetime.fromtimestamp(self._moment(), dt.UTC).date()
 
     def _TimeType(self, info: inspect.TimeType) -> Draw:  # noqa: N802
-        zone = datetime.UTC if info.tz else None
-        return lambda: datetime.datetime.fromtimestamp(self._moment(), datetime.UTC).time().replace(tzinfo=zone)
+        zone = dt.UTC if info.tz else None
+        return lambda: dt.datetime.fromtimestamp(self._moment(), dt.UTC).time().replace(tzinfo=zone)
 
     def _TimeDeltaType(self, _info: inspect.Type) -> Draw:  # noqa: N802
-        return lambda: datetime.timedelta(seconds=self._chance.randint(0, _DAY_SECONDS))
+        return lambda: dt.timedelta(seconds=self._chance.randint(0, _DAY_SECONDS))
 
     def _UUIDType(self, _info: inspect.Type) -> Draw:  # noqa: N802
         return lambda: uuid.UUID(int=self._chance.getrandbits(128), version=4)
@@ -203,7 +203,11 @@ class _Filling:
         plain = [kind for kind in info.types if isinstance(kind, inspect.NoneType)]
         kinds = plain if plain and self._depth > _DEEPEST else info.types
         draws = [self.draw(kind) for kind in kinds]
-        return lambda: self._chance.choice(draws)()
+
+        def drawn() -> Any:
+            return self._chance.choice(draws)()
+
+        return drawn
 
     def _ListType(self, info: inspect.CollectionType) -> Draw:  # noqa: N802
         low, high = _lengths(info.min_length, info.max_length, _ITEMS)

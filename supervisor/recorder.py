@@ -48,9 +48,10 @@ class Recorder:
         self.sent += count
         self._handed.append((count, due))
 
-    def undelivered(self, error: KafkaError, _message: Message) -> None:
+    def undelivered(self, error: KafkaError | None, _message: Message) -> None:
         """Take the delivery report of a failure, where there is none for others."""
-        self.failures[error.name()] += 1
+        if error is not None:
+            self.failures[error.name()] += 1
 
     def settled(self, outstanding: int) -> None:
         """Conclude from how many are still out how many are acknowledged, as if in the order of their sending."""
