@@ -73,7 +73,8 @@ def _path(points: Sequence[Point], x: Callable[[float], float], y: Callable[[flo
         if value is None or (log and value <= 0):
             pen = "M"
             continue
-        found.append(f"{pen}{x(at):.1f} {y(value):.1f}")
+        dot = "h0" if pen == "M" else ""  # so that a point without neighbours can be seen
+        found.append(f"{pen}{x(at):.1f} {y(value):.1f}{dot}")
         pen = "L"
     return " ".join(found)
 

@@ -69,6 +69,7 @@ class Progress(msgspec.Struct):
     failures: dict[str, int]
     behind: int
     elapsed: float
+    """Seconds, those of waiting for the last acknowledgements among them."""
     share_done: float | None
     done: bool
     """Whether all is sent."""
@@ -267,7 +268,7 @@ def _send(orders: Connection, work: Work, number: int, of: int, parent: int) -> 
             producers[bulk] = Producer({**properties, "logger": logs, "error_cb": logs.error_cb})
             with suppress(KafkaException):  # no broker: the schedule is kept all the same
                 producers[bulk].list_topics(work.topic, timeout=_SETUP_SECONDS)  # or the first record waits for it
-        _Turn(orders, _sender(work, order, producers[bulk], payload, number, of)).run()
+        _Turn(orders, _sender(work, order, producers[bulk], payload, number, of), order.moment).run()
 
 
 def _sender(work: Work, order: Begin, producer: Producer, payload: Payload, number: int, of: int) -> Sender:
@@ -292,9 +293,10 @@ def _sender(work: Work, order: Begin, producer: Producer, payload: Payload, numb
 class _Turn:
     """One load from its beginning until the fate of all records is known."""
 
-    def __init__(self, orders: Connection, sender: Sender) -> None:
+    def __init__(self, orders: Connection, sender: Sender, moment: float) -> None:
         self._orders = orders
         self._sender = sender
+        self._moment = moment
         self._abandoned = False
 
     def run(self) -> None:
@@ -331,7 +333,7 @@ class _Turn:
             acknowledged=recorder.acknowledged,
             failures=dict(recorder.failures),
             behind=sender.behind,
-            elapsed=sender.elapsed,
+            elapsed=max(0.0, time.monotonic() - self._moment),
             share_done=sender.share_done,
             done=sender.done,
             finished=finished,

@@ -31,7 +31,7 @@ th { color: var(--dim); font-weight: 500; } th:first-child, td:first-child, td.l
 td.good { color: var(--good); } td.bad { color: var(--bad); }
 svg { display: block; width: 100%; height: auto; } .grid { stroke: var(--rule); }
 .tick { fill: var(--dim); font-size: 11px; } .end { text-anchor: end; } .mid { text-anchor: middle; }
-.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
+.line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .a { stroke: var(--a); } .b { stroke: var(--b); } .c { stroke: var(--c); } .d { stroke: var(--d); }
 .hover { fill: var(--ink); fill-opacity: 0; } .hover:hover { fill-opacity: .07; }
 .event line { stroke: var(--warn); stroke-dasharray: 3 3; } .event circle { fill: var(--warn); }

@@ -129,9 +129,9 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     behind: int
     """Records that were due and not handed over."""
     seconds: float
-    """Of sending."""
+    """From the first record's time until the last one was acknowledged."""
     rate: float
-    """Records acknowledged a second of sending."""
+    """Records acknowledged a second."""
     sampled: bool
     """Whether acknowledgements were counted, and their latencies told from that, in place of a report for each."""
     acknowledgement: Percentiles
