@@ -24,8 +24,7 @@ class Latencies:
     def add(self, seconds: float, count: int = 1) -> None:
         """Count a duration, as often as `count` says; one below zero counts as zero."""
         self.count += count
-        if seconds > self.longest:
-            self.longest = seconds
+        self.longest = max(self.longest, seconds)
         self._buckets[_place(seconds)] += count
 
     def percentile(self, share: float) -> float | None:

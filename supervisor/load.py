@@ -1,6 +1,6 @@
 """`load`: sends numbered records to a topic on a schedule, reads what becomes of them, and says what it saw."""
 
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -56,7 +56,7 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
         verification, reader = Verification(expect), None
         if options.verify is not None:
             reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)
-        begun = datetime.datetime.now(datetime.UTC)
+        begun = dt.datetime.now(dt.UTC)
         with (
             Interrupt() as interrupt,
             PoolWatch(options.status, options.topic) as watch,

@@ -51,9 +51,8 @@ def chart(lines: Sequence[Line], marks: Sequence[Mark], until: float, unit: str,
     for tick in ticks:
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
         parts.append(f'<text class="tick end" x="{_LEFT - 8}" y="{y(tick) + 4:.1f}">{_short(tick)}</text>')
-    for tick in _ticks(until, _LINES * 2):
-        if tick <= until:
-            parts.append(f'<text class="tick mid" x="{x(tick):.1f}" y="{HEIGHT - 8}">{tick:g} s</text>')
+    moments = [tick for tick in _ticks(until, _LINES * 2) if tick <= until]
+    parts += [f'<text class="tick mid" x="{x(at):.1f}" y="{HEIGHT - 8}">{at:g} s</text>' for at in moments]
     for mark in marks:
         if 0 <= mark.at <= until:
             title = escape(f"{mark.at:.1f} s  {mark.what}")

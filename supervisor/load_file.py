@@ -1,6 +1,6 @@
 """Payload from a file: a JSON value a line, sent as it is."""
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -91,5 +91,5 @@ def _text(value: Any) -> bytes | None:
 def _seconds(given: Any) -> float:
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         return next((given / parts for above, parts in _UNITS if given >= above), float(given))
-    moment = datetime.datetime.fromisoformat(str(given))
-    return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).timestamp()
+    moment = dt.datetime.fromisoformat(str(given))
+    return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()

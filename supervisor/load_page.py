@@ -48,13 +48,14 @@ Value = Callable[[Sample], float | None]
 def page(result: LoadResult) -> str:
     """The page, in HTML."""
     title = f"Load on {result.topic}"
+    sending = "1 process sends" if result.processes == 1 else f"{result.processes} processes send"
+    facts = (result.begun, f"{result.seconds:.1f} s", f"{result.partitions} partitions", sending)
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
-        f'<div class="dim">{escape(result.begun)} · {result.seconds:.1f} s · {result.partitions} partitions ·'
-        f" {result.processes} sending</div>",
+        f'<div class="dim">{escape(" · ".join(facts))}</div>',
         f"<code>{escape(result.command)}</code>" if result.command else "",
         _cards(result),
         _verdict(result),

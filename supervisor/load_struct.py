@@ -30,7 +30,8 @@ _WIDTH: Final = 100.0
 _LENGTH: Final = (3, 12)
 _ITEMS: Final = (0, 3)
 _DAY_SECONDS: Final = 86_400
-_DEEPEST: Final = 20
+_DEEPEST: Final = 6
+"""Types within types, below which lists and optional fields stay empty."""
 _TRIED: Final = 50
 
 

@@ -114,7 +114,8 @@ def main() -> int:
     parser.add_argument("--bare", nargs=2, metavar=("BOOTSTRAP", "TOPIC"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
-        print(bare(*options.bare, options.records))
+        bootstrap, topic = options.bare
+        print(bare(bootstrap, topic, options.records))
         return 0
     loops: list[float] = []
     loads: list[float] = []
