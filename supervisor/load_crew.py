@@ -46,6 +46,8 @@ class Begin(msgspec.Struct, tag=True):
     """When the schedule begins, in seconds of the monotonic clock."""
     first: int
     """The number of the first record of all."""
+    partitions: int
+    """How many the topic has."""
     rate: float | None
     """Records a second in place of the schedule; None: as the schedule says."""
     duration: float | None
@@ -90,7 +92,7 @@ class Work:
     Attributes:
         properties: the producer's.
         topic: where records go.
-        payload: makes the payload of process `first` of `of`.
+        payload: makes the payload of process `first` of `of`, for a topic of so many partitions.
         plain: whether the payload is no more than keys and values.
         schedule: for all processes together.
         count: records after which they are done, together; None: no such end.
@@ -99,7 +101,7 @@ class Work:
 
     properties: Mapping[str, Any]
     topic: str
-    payload: Callable[[int, int], Payload]
+    payload: Callable[[int, int, int], Payload]
     plain: bool
     schedule: Schedule
     count: int | None
@@ -151,6 +153,8 @@ class Crew:
         self.totals = Totals()
         self.news = Latencies()
         """Latencies since somebody took them."""
+        self.partitions = 1
+        """How many the topic has; to be known before the crew begins."""
         self._first = 0
         self.moment = 0.0
         """When the schedule began, in seconds of the monotonic clock."""
@@ -188,7 +192,7 @@ class Crew:
         self._before, self._heard = self.totals, [_NOTHING] * self._count
         self.totals = self._sum()
         self.moment = time.monotonic() + _SETUP_SECONDS
-        self._tell(Begin(self.moment, self._first, rate, duration))
+        self._tell(Begin(self.moment, self._first, self.partitions, rate, duration))
 
     def stop(self) -> None:
         """Have all send nothing more."""
@@ -256,12 +260,13 @@ def _send(orders: Connection, work: Work, number: int, of: int, parent: int) -> 
     tie_to_parent(parent)
     for ignored in _IGNORED:
         signal.signal(ignored, signal.SIG_IGN)  # whether and how to end, its parent says
-    payload = work.payload(number, of)
+    payload: Payload | None = None
     logs = kafka_logger("load")
     producers: dict[bool, Producer] = {}
     while (order := _order(orders)) is not None:
         if not isinstance(order, Begin):
             continue
+        payload = payload or work.payload(number, of, order.partitions)
         bulk = work.bulk(of, order.rate)
         if bulk not in producers:
             properties = {**work.properties, "delivery.report.only.error": bulk}

@@ -78,7 +78,7 @@ def test_what_bears_no_number_gets_headers_only_to_be_verified(monkeypatch: pyte
     module.Kind = msgspec.defstruct("Kind", [("n", int)])  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "made_up", module)
     assert contents(options(kind="made_up:Kind")).plain
-    (message,) = contents(options(kind="made_up:Kind", verify="out")).payload(0, 1).messages([3], [4])
+    (message,) = contents(options(kind="made_up:Kind", verify="out")).payload(0, 1, 4).messages([3], [4])
     assert message["headers"] == [("load.seq", b"3"), ("load.sent_at", b"4")]
 
 
