@@ -62,7 +62,7 @@ class _Page:
         for more, text in self._texts:
             numbered = text.replace(_NUMBER, b'%d,"seq":%d' % (due, leading + more))
             texts.append(numbered.replace(_MARK, b"%07d" % (leading + more)) if self._marked else numbered)
-        for message, message["value"] in zip(self._messages, b"\n".join(texts).split(b"\n"), strict=True):  # noqa: B007, B020
+        for message, message["value"] in zip(self._messages, b"\n".join(texts).split(b"\n"), strict=True):  # noqa: B007
             pass
         return iter(self._batches)
 

@@ -1,4 +1,4 @@
-"""`load --verify` against a real pool: kept promises are found kept, broken ones broken, without a number in results."""
+"""`load --verify` against a real pool: kept promises are found kept, broken ones broken, with and without numbers."""
 
 import json
 import subprocess
