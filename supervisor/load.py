@@ -10,7 +10,8 @@ from rich.console import Console
 
 from supervisor.interrupt import Interrupt
 from supervisor.load_capacity import CapacitySearch
-from supervisor.load_crew import Crew, Work
+from supervisor.load_crew import Crew
+from supervisor.load_member import Work
 from supervisor.load_numbers import Numbers
 from supervisor.load_options import CRC32_PARTITIONERS, Contents, LoadOptions, contents, load_attribute, schedule
 from supervisor.load_page import page

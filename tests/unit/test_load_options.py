@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from supervisor import cli, load
+from supervisor.load_command import _command_line
 from supervisor.load_options import LoadOptions, contents, schedule
 from supervisor.schedule import Pieces, Ramp, Recorded, Steady, Unlimited
 from workers.errors import ConfigInvalid, ExitCode
@@ -104,6 +105,11 @@ def test_the_command_line_reaches_the_options(monkeypatch: pytest.MonkeyPatch) -
         rate=9.0, profile="burst", low=2.0, late=0.1, status=("a:1", "b:2"), verify="out", exactly_once=True
     )
     assert calls == [wanted]
+
+
+def test_a_password_on_the_command_line_is_not_shown() -> None:
+    line = _command_line(["load", "in", "--set", "sasl.password=a=b", "--set=ssl.key.password=c", "--rate", "5"])
+    assert line == "load in --set 'sasl.password=…' '--set=ssl.key.password=…' --rate 5"
 
 
 @pytest.mark.parametrize("arguments", ["--rate 0", "--late 2", "--profile up", "--file nothing", "--exactly-once"])
