@@ -27,7 +27,8 @@ h1 { font-size: 26px; margin: 0; } h2 { font-size: 16px; margin: 36px 0 8px; }
 .verdict.bad { border-color: var(--bad); color: var(--bad); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th { color: var(--dim); font-weight: 500; } th:first-child, td:first-child, .left, .words th, .words td { text-align: left; }
+th { color: var(--dim); font-weight: 500; }
+th:first-child, td:first-child, .left, .words th, .words td { text-align: left; }
 td.good { color: var(--good); } td.bad { color: var(--bad); }
 svg { display: block; width: 100%; height: auto; } .grid { stroke: var(--rule); }
 .tick { fill: var(--dim); font-size: 11px; } .end { text-anchor: end; } .mid { text-anchor: middle; }
