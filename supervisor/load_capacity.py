@@ -17,8 +17,10 @@ _PRECISION: Final = 1.1
 """Two rates that differ by less are one."""
 _WARM_SHARE: Final = 0.3
 """Of a step's time that is not judged."""
-_KEPT_UP: Final = 0.95
-"""Of the rate, below which lag grows."""
+_BEHIND_SHARE: Final = 0.05
+"""Of the records of a step: where more are not handled, lag grows."""
+_BEHIND_SECONDS: Final = 0.3
+"""So many seconds' worth may be missing, since a status is as old as that."""
 _BACKLOG_SECONDS: Final = 1.0
 """So many seconds' worth of results may be open at a step's end."""
 _DRAIN_SECONDS: Final = 60.0
@@ -31,7 +33,8 @@ class _Mark:
     """What stood when the judged part of a step began."""
 
     moment: float
-    handled: int | None
+    handled: tuple[float, int] | None
+    """When the pool was looked at last, and the records that it had handled then."""
     answered: int
     expected: int
 
@@ -102,28 +105,28 @@ class CapacitySearch:
         return _Mark(time.monotonic(), self._load.watch.handled, verification.answered, verification.expected or 0)
 
     def _judge(self, rate: float, mark: _Mark, end: _Mark, latencies: Latencies) -> Tried:
-        seconds = end.moment - mark.moment
-        handled = None
-        if mark.handled is not None and end.handled is not None:
-            handled = max(0, end.handled - mark.handled) / seconds
+        pace = _pace(mark, end)
+        handled = None if pace is None else max(0.0, pace[1] / pace[0])
         p99 = latencies.percentile(0.99)
         late = None if p99 is None else round(p99 * 1000, 1)
-        why = self._failure(rate, mark, end, handled, late)
+        why = self._failure(rate, mark, end, late)
         if why is None:
             told = [] if late is None else [f"p99 {late:,.1f} ms"]
             told += [] if handled is None else [f"{handled:,.0f}/s handled"]
             return Tried(rate=rate, kept_up=True, why=", ".join(["kept up", *told]), p99=late, handled=handled)
         return Tried(rate=rate, kept_up=False, why=why, p99=late, handled=handled)
 
-    def _failure(self, rate: float, mark: _Mark, end: _Mark, handled: float | None, late: float | None) -> str | None:
+    def _failure(self, rate: float, mark: _Mark, end: _Mark, late: float | None) -> str | None:
         """What gave out at a rate; None: nothing."""
         totals, slo = self._load.crew.totals, self._options.slo
         if totals.behind > rate * 0.1:
             return (
                 f"the generator is {totals.behind:,} records behind: give it more --processes, or a machine of its own"
             )
-        if handled is not None and handled < rate * _KEPT_UP:
-            return f"lag grows: {handled:,.0f}/s handled"
+        if (pace := _pace(mark, end)) is not None:
+            seconds, handled = pace
+            if rate * seconds - handled > rate * max(seconds * _BEHIND_SHARE, _BEHIND_SECONDS):
+                return f"lag grows: {max(0.0, handled / seconds):,.0f}/s handled"
         if self._options.verify is not None:
             if end.answered == mark.answered:
                 return "no results"
@@ -164,6 +167,13 @@ class CapacitySearch:
             target_partitions=partitions,
             target_replicas=needed,
         )
+
+
+def _pace(mark: _Mark, end: _Mark) -> tuple[float, int] | None:
+    """In how many seconds the pool handled how many records; None where it does not tell."""
+    if mark.handled is None or end.handled is None or end.handled[0] <= mark.handled[0]:
+        return None
+    return end.handled[0] - mark.handled[0], end.handled[1] - mark.handled[1]
 
 
 def _next(best: float, worst: float) -> float:

@@ -43,6 +43,8 @@ class PoolWatch:
         self._topic = topic
         self._last: dict[str, PoolStatus | None] = {}
         self._found: list[tuple[float, str, str]] = []
+        self.handled: tuple[float, int] | None = None
+        """When it was looked last, and how many records its workers had handled then; None where nobody tells."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pool-watch", daemon=True)
 
@@ -65,12 +67,6 @@ class PoolWatch:
         """Offsets that the pool has still to commit; None where it is not known."""
         lags = [partition.lag for partition in self.partitions if partition.lag is not None]
         return sum(lags) if lags else None
-
-    @property
-    def handled(self) -> int | None:
-        """Records that its workers have handled; None where no supervisor tells."""
-        partitions = self.partitions
-        return sum(partition.records for partition in partitions) if partitions else None
 
     @property
     def partitions(self) -> Sequence[PartitionStatus]:
@@ -96,15 +92,17 @@ class PoolWatch:
             self._look()
 
     def _look(self) -> None:
+        now = time.monotonic()
         for number, url in enumerate(self._urls, 1):
             who = f" of pool {number}" if len(self._urls) > 1 else ""
             try:
                 status: PoolStatus | None = fetch_status(url, _TIMEOUT_SECONDS)
             except StatusUnavailable:
                 status = None
-            now = time.monotonic()
             self._found += [(now, kind, what + who) for kind, what in changes(self._last[url], status)]
             self._last[url] = status
+        partitions = self.partitions
+        self.handled = (now, sum(partition.records for partition in partitions)) if partitions else None
 
 
 def changes(before: PoolStatus | None, after: PoolStatus | None) -> list[tuple[str, str]]:
