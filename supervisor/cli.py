@@ -13,6 +13,7 @@ import click
 
 from supervisor.dead_command import dead
 from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
+from supervisor.signals import release
 from workers.config import Loaded
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
 
@@ -71,7 +72,8 @@ Exit codes:
     epilog=_EXIT_CODES,
 )
 @click.version_option(_version(), prog_name="partition-pool")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """A pool of worker processes for Kafka: one for each partition that the group assigns.
 
     Without a command: run, with the app that the settings name.
@@ -79,6 +81,8 @@ def commands() -> None:
     Settings come from the command line, else from the environment (POOL_DRAIN_TIMEOUT, KAFKA_BOOTSTRAP_SERVERS; with
     _FILE behind the name, from the file it names), else from pool.toml; `config` shows what is in force.
     """
+    if context.invoked_subcommand != run.name:  # whose own handlers come later
+        release()
 
 
 @commands.command()
