@@ -7,12 +7,14 @@ A command imports its own module when it runs, so that help comes at once.
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from supervisor.dead_command import dead
 from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
+from supervisor.plan_command import plan
 from supervisor.signals import release
 from workers.config import Loaded
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
@@ -109,15 +111,22 @@ def config(loaded: Loaded) -> None:
 
 @commands.command()
 @app_argument
+@click.option(
+    "--kustomize",
+    "overlay",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Check, too, that this overlay's plan.json is of the topic as it is.",
+)
 @configured("group", "create")
-def check(loaded: Loaded) -> None:
+def check(loaded: Loaded, overlay: Path | None) -> None:
     """Check that an app could run: brokers, topics, rights and group. Exits 1 if anything is wrong."""
     from supervisor.check import run as run_check
     from workers.loading import declaration, load_app
 
     settings = brokers_known(loaded.settings)
     app = load_app(app_known(settings), group=settings.group)
-    sys.exit(run_check(settings, declaration(app)))
+    sys.exit(run_check(settings, declaration(app), overlay))
 
 
 @commands.command()
@@ -227,3 +236,4 @@ def offsets_reset(loaded: Loaded, to: str, topics: tuple[str, ...], partitions: 
 
 
 commands.add_command(dead)
+commands.add_command(plan)
