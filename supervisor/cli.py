@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from supervisor.dead_command import dead
+from supervisor.load_command import load
 from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
 from supervisor.plan_command import plan
 from supervisor.signals import release
@@ -130,34 +131,6 @@ def check(loaded: Loaded, overlay: Path | None) -> None:
 
 
 @commands.command()
-@click.argument("topic")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Records per second.")
-@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many records.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after that time.")
-@click.option("--devices", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="How many keys.")
-@click.option(
-    "--hot",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    metavar="SHARE",
-    help="Share of readings above 50 degrees.",
-)
-@click.option(
-    "--size", type=click.IntRange(0), default=0, metavar="BYTES", help="Pad each value to this.  [default: do not]"
-)
-@click.option(
-    "--create", type=click.IntRange(1), metavar="PARTITIONS", help="Create the topic with so many, if it is not there."
-)
-@configured()
-def load(loaded: Loaded, topic: str, **how: Any) -> None:
-    """Send numbered sensor readings to TOPIC, by default as fast as it goes until Ctrl-C, and sum up."""
-    from supervisor.load import run as run_load
-
-    sys.exit(run_load(brokers_known(loaded.settings), topic, **how))
-
-
-@commands.command()
 @click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after that time.")
 @click.option(
     "--rate",
@@ -236,4 +209,5 @@ def offsets_reset(loaded: Loaded, to: str, topics: tuple[str, ...], partitions: 
 
 
 commands.add_command(dead)
+commands.add_command(load)
 commands.add_command(plan)
