@@ -3,10 +3,10 @@
 import pytest
 
 from tests.k8s.cluster.conftest import MakeStage
-from tests.k8s.cluster.stage import SENSORS
+from tests.k8s.cluster.stage import SENSORS, Patch
 
 ARGUMENTS = ["load", "$(TOPIC)", "--rate", "$(RATE)", "--duration", "10", "--verify", "$(OUTPUT)", "--wait", "15"]
-SHORTER = [
+SHORTER: Patch = [
     {"op": "replace", "path": "/spec/template/spec/containers/0/args", "value": [*ARGUMENTS, "--expect", "all"]},
     {"op": "replace", "path": "/spec/template/spec/containers/0/resources/requests/cpu", "value": "20m"},
 ]

@@ -52,7 +52,7 @@ def _roll(stage: Stage, workload: str, strategy: str) -> None:
     pauses = [results.longest_gap(number, since=began) for number in range(PARTITIONS)]
     moves = sum(_moves(results, number, began) for number in range(PARTITIONS))
     print(
-        f"\n{strategy}: {took:.0f} s, {moves} moves of {PARTITIONS} partitions, {len(results.repeated)} of {sent} repeated;"
+        f"\n{strategy}: {took:.0f} s, {moves} moves of {PARTITIONS} partitions, {len(results.repeated)} repeated;"
         f" longest pause {max(pauses):.2f} s, median of the partitions' {statistics.median(pauses):.2f} s"
     )
     assert results.missing(sent) == set()

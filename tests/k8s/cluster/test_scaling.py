@@ -4,13 +4,13 @@ import time
 
 from tests.k8s.cluster.conftest import MakeStage
 from tests.k8s.cluster.namespace import Replicas
-from tests.k8s.cluster.stage import SCRIPTED
+from tests.k8s.cluster.stage import SCRIPTED, Patch
 from tests.support.readings import reading
 
 PARTITIONS = 12
 RECORDS = 12 * 130
 SECONDS = 0.5
-QUICKLY = [
+QUICKLY: Patch = [
     {
         "op": "replace",
         "path": "/spec/advanced/horizontalPodAutoscalerConfig/behavior/scaleDown",
