@@ -6,6 +6,9 @@ from pathlib import Path
 
 from tests.k8s.cluster.stage import Stage
 
+MOST_BYTES = 40_000_000
+"""What the image may add to its base; README.md states what it does."""
+
 
 def test_a_deleted_pod_drains_and_nothing_is_repeated(stage: Stage, tmp_path: Path) -> None:
     stage.deploy()
@@ -46,8 +49,12 @@ def test_a_pod_is_as_the_image_and_the_manifests_say(stage: Stage) -> None:
             "token": os.path.exists("/var/run/secrets/kubernetes.io"),
             "metrics": [l.split()[2] for l in open("/proc/mounts") if "/var/lib/pool/metrics" in l],
             "links": [n for n in os.environ if n.endswith("_SERVICE_HOST") and "KUBERNETES" not in n],
-            "state": os.path.isdir("/var/lib/pool/state")}))"""
+            "state": os.path.isdir("/var/lib/pool/state"),
+            "size": sum(f.stat().st_size for f in pathlib.Path("/opt/pool").rglob("*") if f.is_file())}))"""
     found = json.loads(stage.namespace.kubectl("exec", pod, "--", "python", "-c", python))
+    size = found.pop("size")
+    print(f"\nthe image adds {size / 1e6:.1f} MB to its base")
+    assert size < MOST_BYTES
     assert found == {
         "uid": 10001,
         "first": ["-m", "supervisor"],
