@@ -10,9 +10,10 @@ from rich.console import Console
 
 from supervisor.interrupt import Interrupt
 from supervisor.load_capacity import CapacitySearch
-from supervisor.load_crew import Crew, Work
+from supervisor.load_crew import Crew
+from supervisor.load_member import Work
 from supervisor.load_numbers import Numbers
-from supervisor.load_options import Contents, LoadOptions, contents, load_attribute, schedule
+from supervisor.load_options import CRC32_PARTITIONERS, Contents, LoadOptions, contents, load_attribute, schedule
 from supervisor.load_page import page
 from supervisor.load_reader import Reader
 from supervisor.load_refused import LoadRefused
@@ -49,10 +50,11 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
         SenderDied: a sending process has ended.
     """
     configure(level="warning")
-    what = contents(options)
+    what = contents(options, str(settings.client("producer").get("partitioner", CRC32_PARTITIONERS[0])))
     expect, hot = _expectation(options.expect)
     with Crew(_work(settings, options, what), options.processes) as crew:  # before there is any Kafka client here
         partitions = prepare_topic(settings, options.topic, options.create)
+        crew.partitions = partitions
         verification, reader = Verification(expect), None
         if options.verify is not None:
             reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)

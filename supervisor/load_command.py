@@ -3,6 +3,8 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -154,8 +156,19 @@ def load(loaded: Loaded, topic: str, **how: Any) -> None:
     from supervisor.load_options import LoadOptions
 
     options = LoadOptions(topic=topic, **how)
-    command = shlex.join(["load", *sys.argv[sys.argv.index("load") + 1 :]] if "load" in sys.argv else ["load", topic])
-    sys.exit(run(brokers_known(loaded.settings), options, command))
+    sys.exit(run(brokers_known(loaded.settings), options, _command_line(sys.argv[1:])))
+
+
+def _command_line(arguments: Sequence[str]) -> str:
+    """The command line as it may be shown: what is set by name may be a password."""
+    shown = []
+    for before, argument in pairwise(["", *arguments]):
+        if before == "--set" or argument.startswith("--set="):
+            name, separator, setting = argument.removeprefix("--set=").partition("=")
+            shown.append(argument.removesuffix(setting) + "…" if separator and name else argument)
+        else:
+            shown.append(argument)
+    return shlex.join(shown)
 
 
 for _option in reversed(_OPTIONS):

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from supervisor.load_refused import LoadRefused
-from supervisor.payload import Message
+from supervisor.payload import Batch, Message
 
 _UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From how large a number of which fractions of a second it is, since 1970: nano-, micro- or milliseconds."""
@@ -64,8 +64,8 @@ class FilePayload:
         count = len(self._lines)
         return [{"key": self._keys[seq % count], "value": self._lines[seq % count]} for seq in seqs]
 
-    def bulk(self, seqs: range, due: int) -> list[Message]:
-        return self.messages(seqs, [due] * len(seqs))
+    def bulk(self, seqs: range, due: int) -> list[Batch]:
+        return [(-1, self.messages(seqs, [due] * len(seqs)))]
 
     def _decode(self, number: int, line: bytes) -> Any:
         try:

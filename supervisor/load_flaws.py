@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import Final
 
-from supervisor.payload import Message, Payload
+from supervisor.payload import Batch, Message, Payload
 
 SEQ_HEADER: Final = "load.seq"
 """The record's number, in decimal digits."""
@@ -48,8 +48,8 @@ class Numbered:
             message["headers"] = [(SEQ_HEADER, b"%d" % seq), (SENT_AT_HEADER, b"%d" % due)]
         return messages
 
-    def bulk(self, seqs: range, due: int) -> list[Message]:
-        return self.messages(seqs, [due] * len(seqs))
+    def bulk(self, seqs: range, due: int) -> list[Batch]:
+        return [(-1, self.messages(seqs, [due] * len(seqs)))]
 
 
 class Flawed:
@@ -86,8 +86,8 @@ class Flawed:
                 found.append(message)
         return found
 
-    def bulk(self, seqs: range, due: int) -> list[Message]:
-        return self.messages(seqs, [due] * len(seqs))
+    def bulk(self, seqs: range, due: int) -> list[Batch]:
+        return [(-1, self.messages(seqs, [due] * len(seqs)))]
 
     def _apply(self, flaw: Flaw, message: Message, due: int) -> None:
         value: bytes = message["value"]

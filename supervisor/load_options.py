@@ -11,6 +11,7 @@ from typing import Any, Final
 from supervisor.load_file import FilePayload
 from supervisor.load_flaws import Flaw, Flawed, Numbered
 from supervisor.load_keys import Keys
+from supervisor.load_pages import crc32_partitioner
 from supervisor.load_struct import StructPayload
 from supervisor.payload import Payload, SensorPayload
 from supervisor.schedule import Ramp, Recorded, Schedule, Steady, Unlimited, bursts, steps
@@ -18,6 +19,8 @@ from workers.errors import ConfigInvalid
 
 _RAMP_SECONDS: Final = 60.0
 _STEP_SECONDS: Final = 10.0
+CRC32_PARTITIONERS: Final = ("consistent_random", "consistent")
+"""librdkafka's own partitioner is the first of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +125,14 @@ class Contents:
     """What is sent.
 
     Attributes:
-        payload: makes the payload of process `first` of `of`.
+        payload: makes the payload of process `first` of `of`, for a topic of so many partitions.
         plain: whether it is no more than keys and values.
         marked: whether temperatures carry the records' numbers.
         lines: how many a file has; None: there is no file.
         times: when each line was made, where that sets the schedule.
     """
 
-    payload: Callable[[int, int], Payload]
+    payload: Callable[[int, int, int], Payload]
     plain: bool
     marked: bool
     lines: int | None = None
@@ -161,24 +164,28 @@ def schedule(options: LoadOptions, times: list[float] | None) -> Schedule:
             return Steady(options.rate)
 
 
-def contents(options: LoadOptions) -> Contents:
+def contents(options: LoadOptions, partitioner: str = CRC32_PARTITIONERS[0]) -> Contents:
     """What to send.
+
+    Args:
+        options: what is asked for.
+        partitioner: the producer's, by its name in librdkafka.
 
     Raises:
         ConfigInvalid: `--type` names no type.
         LoadRefused: there is nothing to be sent: a file that cannot be read, a type that cannot be filled.
     """
     times, lines, numbered = None, None, True
-    make: Callable[[int, int], Any]
+    make: Callable[[int, int, int], Any]
     if options.file is not None:
         file = FilePayload(options.file, options.key)
         times = file.times(options.time) if options.time else None
-        make, lines, numbered = lambda _first, _of: file, len(file), False
+        make, lines, numbered = lambda _first, _of, _partitions: file, len(file), False
     elif options.kind is not None:
         make = partial(_struct, options, _load_type(options.kind))
-        numbered = make(0, 1).numbered
+        numbered = make(0, 1, 1).numbered
     else:
-        make = partial(_sensor, options)
+        make = partial(_sensor, options, partitioner)
     plain = not options.flaws and (numbered or options.verify is None)
     marked = options.verify is not None and not options.file and not options.kind
     return Contents(partial(_wrapped, options, make, plain=plain), plain, marked, lines, times)
@@ -192,19 +199,29 @@ def _keys(options: LoadOptions, chance: random.Random, first: int, of: int) -> K
     return Keys(options.devices, options.zipf, chance, first=first, of=of)
 
 
-def _sensor(options: LoadOptions, first: int, of: int) -> Payload:
+def _sensor(options: LoadOptions, partitioner: str, first: int, of: int, partitions: int) -> Payload:
     chance = _chance(options, first)
     keys = _keys(options, chance, first, of)
-    return SensorPayload(keys, options.hot, options.size, marked=options.verify is not None, chance=chance)
+    marked, known = options.verify is not None, partitioner in CRC32_PARTITIONERS
+    where = crc32_partitioner(partitions) if known else None
+    return SensorPayload(keys, options.hot, options.size, marked=marked, chance=chance, partitioner=where)
 
 
-def _struct(options: LoadOptions, kind: Any, first: int, of: int) -> StructPayload:
+def _struct(options: LoadOptions, kind: Any, first: int, of: int, _partitions: int) -> StructPayload:
     chance = _chance(options, first)
     return StructPayload(kind, _keys(options, chance, first, of), options.key, options.size, chance)
 
 
-def _wrapped(options: LoadOptions, make: Callable[[int, int], Payload], first: int, of: int, *, plain: bool) -> Payload:
-    payload = make(first, of)
+def _wrapped(
+    options: LoadOptions,
+    make: Callable[[int, int, int], Payload],
+    first: int,
+    of: int,
+    partitions: int,
+    *,
+    plain: bool,
+) -> Payload:
+    payload = make(first, of, partitions)
     if plain:
         return payload
     if not options.flaws:

@@ -27,7 +27,8 @@ h1 { font-size: 26px; margin: 0; } h2 { font-size: 16px; margin: 36px 0 8px; }
 .verdict.bad { border-color: var(--bad); color: var(--bad); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th { color: var(--dim); font-weight: 500; } th:first-child, td:first-child, td.left { text-align: left; }
+th { color: var(--dim); font-weight: 500; }
+th:first-child, td:first-child, .left, .words th, .words td { text-align: left; }
 td.good { color: var(--good); } td.bad { color: var(--bad); }
 svg { display: block; width: 100%; height: auto; } .grid { stroke: var(--rule); }
 .tick { fill: var(--dim); font-size: 11px; } .end { text-anchor: end; } .mid { text-anchor: middle; }
@@ -75,7 +76,7 @@ def _cards(result: LoadResult) -> str:
         latency, name = result.end_to_end, "end to end"
     cards = [
         (f"{result.acknowledged:,}", "acknowledged"),
-        (f"{result.rate:,.0f}", "records a second"),
+        (f"{result.rate:,.0f}", "records / s"),
         (_ms(latency.p50), f"p50, {name}"),
         (_ms(latency.p99), f"p99, {name}"),
     ]
@@ -170,20 +171,20 @@ def _capacity(capacity: Capacity | None) -> str:
         return ""
     rows = [(f"{tried.rate:,.0f}/s", tried.why) for tried in capacity.tried]
     said = "".join(f"<p>{escape(line)}</p>" for line in capacity_lines(capacity))
-    return f"<h2>Capacity</h2>{said}" + _table(("rate", ""), rows)
+    return f"<h2>Capacity</h2>{said}" + _table(("rate", "how it went"), rows, "words")
 
 
 def _events(result: LoadResult) -> str:
     if not result.events:
         return ""
     rows = [(f"{event.at:.1f} s", event.kind, event.what) for event in result.events]
-    return "<h2>What happened to the pool</h2>" + _table(("at", "", ""), rows)
+    return "<h2>What happened to the pool</h2>" + _table(("at", "kind", "what"), rows, "words")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "numbers") -> str:
     top = "".join(f"<th>{escape(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><tr>{top}</tr>{body}</table>"
+    return f'<table class="{style}"><tr>{top}</tr>{body}</table>'
 
 
 def _ms(value: float | None) -> str:

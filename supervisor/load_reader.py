@@ -79,8 +79,12 @@ class Reader:
         return all(max(p.offset, begun) >= end for p, begun, end in zip(positions, self._begun, ends, strict=False))
 
     def source_ends(self) -> Sequence[int]:
-        """Where the loaded topic ends now."""
-        return self._ends(self._sources())
+        """Where the loaded topic ends now; nothing, and `error`, where no broker tells."""
+        try:
+            return self._ends(self._sources())
+        except (KafkaException, LoadRefused) as failure:
+            self.error = f"the end of {self._source} is not known: {failure}"
+            return []
 
     @property
     def partitions(self) -> int:

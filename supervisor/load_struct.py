@@ -16,7 +16,7 @@ from msgspec import inspect
 
 from supervisor.load_keys import Keys
 from supervisor.load_refused import LoadRefused
-from supervisor.payload import Message, pad
+from supervisor.payload import Batch, Message, pad
 
 Draw = Callable[[], Any]
 """Makes one value, of what msgspec can encode."""
@@ -71,8 +71,8 @@ class StructPayload:
         keys = self._keys.take(len(seqs))
         return [self._message(*facts) for facts in zip(seqs, dues, keys, strict=True)]
 
-    def bulk(self, seqs: range, due: int) -> list[Message]:
-        return self.messages(seqs, [due] * len(seqs))
+    def bulk(self, seqs: range, due: int) -> list[Batch]:
+        return [(-1, self.messages(seqs, [due] * len(seqs)))]
 
     def _message(self, seq: int, due: int, key: int) -> Message:
         value = self._draw()

@@ -33,6 +33,9 @@ class PoolWatch:
     Args:
         urls: where they are.
         topic: whose partitions count.
+
+    Raises:
+        StatusUnavailable: when entered, where one does not answer.
     """
 
     def __init__(self, urls: Sequence[str], topic: str) -> None:
@@ -44,7 +47,8 @@ class PoolWatch:
         self._thread = threading.Thread(target=self._run, name="pool-watch", daemon=True)
 
     def __enter__(self) -> Self:
-        self._look()
+        for url in self._urls:
+            self._last[url] = fetch_status(url, _TIMEOUT_SECONDS)  # who does not answer now is a mistake
         if self._urls:
             self._thread.start()
         return self
@@ -99,11 +103,8 @@ class PoolWatch:
             except StatusUnavailable:
                 status = None
             now = time.monotonic()
-            known = url in self._last
-            before = self._last.get(url)
+            self._found += [(now, kind, what + who) for kind, what in changes(self._last[url], status)]
             self._last[url] = status
-            if known:
-                self._found += [(now, kind, what + who) for kind, what in changes(before, status)]
 
 
 def changes(before: PoolStatus | None, after: PoolStatus | None) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """What the generator sends: sensor readings, numbered, so that a reader can tell which are missing or repeated."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from supervisor.load_keys import Keys
+from supervisor.load_pages import PAGE, Pages, Partitioner
 
 HOT_ABOVE: Final = 50.0
 """Degrees above which a reading is hot."""
@@ -16,14 +17,11 @@ MARK_DIGITS: Final = 10
 _COLDEST, _WARMEST = 19.0, 49.0
 _HEAT: Final = 31.1
 """What makes any reading a hot one."""
-_RING: Final = 10_000
-"""Readings that are kept in bulk. A power of ten: a record's number ends in its place."""
-_RENEWED: Final = 16
-"""In bulk, one in so many readings is made anew."""
-_LAP, _DUE = b"\0", b"\1"
 
 Message = dict[str, Any]
 """A message in the words of `Producer.produce_batch`: key, value; with headers or a timestamp it is for `produce`."""
+Batch = tuple[int, list[Message]]
+"""Messages for one partition; -1: the key of each decides."""
 
 
 class Reading(msgspec.Struct):
@@ -49,7 +47,7 @@ class Payload(Protocol):
         """
         ...
 
-    def bulk(self, seqs: range, due: int) -> list[Message]:
+    def bulk(self, seqs: range, due: int) -> Iterable[Batch]:
         """The same where speed is all, and all are due at once; what it returns is good until the next call."""
         ...
 
@@ -57,8 +55,8 @@ class Payload(Protocol):
 class SensorPayload:
     """Readings of devices, each on a random walk below `HOT_ABOVE`, a share of them far above it.
 
-    A record's key is its device. In bulk, most readings are those of `_RING` records before, under new numbers: to
-    walk takes as long as to send.
+    A record's key is its device. In bulk, most readings are earlier ones under new numbers: to walk takes longer than
+    to send.
 
     Args:
         keys: which devices report, by their number.
@@ -67,6 +65,7 @@ class SensorPayload:
         marked: whether the temperature's digits behind the tenths are the record's number, so that a result tells by
             its temperature which record it is of.
         chance: makes temperatures repeatable.
+        partitioner: tells the partition of a key; None: that is left to the producer.
     """
 
     def __init__(
@@ -77,6 +76,7 @@ class SensorPayload:
         *,
         marked: bool = False,
         chance: random.Random | None = None,
+        partitioner: Partitioner | None = None,
     ) -> None:
         chance = chance or random.Random()
         self._keys = keys or Keys(1000, None, chance)
@@ -85,56 +85,32 @@ class SensorPayload:
         self._marked = marked
         self._random = chance.random
         self._celsius: dict[int, float] = {}
-        self._lines: list[bytes] = []
-        self._ring: list[Message] = []
-        self._turn = 0
+        self._pages = Pages(self._keys, self._value, partitioner)
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         return [
-            {"key": b"device-%04d" % device, "value": self._value(device, b"%d" % seq, b"%010d" % seq, b"%d" % due)}
+            {"key": b"device-%04d" % device, "value": self._value(device, b'%d,"seq":%d' % (due, seq), b"%010d" % seq)}
             for seq, due, device in zip(seqs, dues, self._keys.take(len(seqs)), strict=True)
         ]
 
-    def bulk(self, seqs: range, due: int) -> list[Message]:
-        lap, first = divmod(seqs.start, _RING)
-        if not lap or (seqs and seqs[-1] // _RING != lap):  # the first have no leading digits; few go over the end
-            return self.messages(seqs, [due] * len(seqs))
-        self._renew(first, seqs)
-        places = slice(first, first + seqs.stop - seqs.start, seqs.step)
-        text = b"\n".join(self._lines[places]).replace(_LAP, b"%d" % lap).replace(_DUE, b"%d" % due)
-        if self._marked:
-            text = text.replace(b"\2", b"%06d" % lap)
-        messages = self._ring[places]
-        for message, value in zip(messages, text.split(b"\n"), strict=True):
-            message["value"] = value
-        return messages
+    def bulk(self, seqs: range, due: int) -> Iterable[Batch]:
+        number = seqs.start // (PAGE * seqs.step)
+        if len(seqs) == PAGE and number and seqs.start - number * PAGE * seqs.step < seqs.step:
+            return self._pages.page(number, seqs, due)
+        return [(-1, self.messages(seqs, [due] * len(seqs)))]
 
-    def _renew(self, first: int, seqs: range) -> None:
-        """Make some of these places' readings anew; all of the ring where there are none yet."""
-        if not self._lines:
-            self._lines, self._ring = [b""] * _RING, [{} for _ in range(_RING)]
-            places = range(_RING)
-        else:
-            self._turn = (self._turn + 1) % _RENEWED
-            places = range(first + self._turn * seqs.step, first + seqs.stop - seqs.start, _RENEWED * seqs.step)
-        for place, device in zip(places, self._keys.take(len(places)), strict=True):
-            end = b"%04d" % place
-            self._lines[place] = self._value(device, _LAP + end, b"\2" + end, _DUE)
-            self._ring[place]["key"] = b"device-%04d" % device
-
-    def _value(self, device: int, seq: bytes, mark: bytes, due: bytes) -> bytes:
+    def _value(self, device: int, due_and_seq: bytes, mark: bytes) -> bytes:
         chance = self._random
         celsius = self._celsius.get(device) or _COLDEST + chance() * (_WARMEST - _COLDEST)
         celsius = min(max(celsius + chance() - 0.5, _COLDEST), _WARMEST)
         self._celsius[device] = celsius
         if chance() < self._hot:
             celsius += _HEAT
-        value = b'{"device_id":"device-%04d","temperature":%.1f%s,"seq":%s,"sent_at":%s}' % (
+        value = b'{"device_id":"device-%04d","temperature":%.1f%s,"sent_at":%s}' % (
             device,
             celsius,
             mark if self._marked else b"",
-            seq,
-            due,
+            due_and_seq,
         )
         return pad(value, self._size) if len(value) < self._size else value
 

@@ -7,11 +7,12 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from supervisor.load_pages import PAGE
 from supervisor.payload import Message, Payload
 from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Unlimited
 
-_SLICE: Final = 1000
+_SLICE: Final = PAGE
 """Records sent between two looks at the clock and at what the brokers say."""
 _QUEUE_FULL_WAIT: Final = 0.005
 _PUNCTUAL_SECONDS: Final = 0.1
@@ -99,7 +100,7 @@ class Sender:
             elapsed = max(0.0, now - self._started)
             due = min(self._schedule.due(min(elapsed, self._duration)), self._count)
             if self.position < due:
-                self._send(min(due - self.position, _SLICE))
+                self._send(min(due - self.position, _SLICE - self.position % _SLICE))
             if self.position >= self._count or (elapsed >= self._duration and self._over(due)):
                 self.stop()
             elif self.position >= due:
@@ -128,10 +129,11 @@ class Sender:
         self._settle()
 
     def _send(self, count: int) -> None:
-        count = min(count, self._queue - len(self._producer))
-        if count <= 0:
+        room = self._queue - len(self._producer)
+        if room < (min(count, self._queue) if self._bulk else 1):  # in bulk, whole slices are faster
             self._poll(_QUEUE_FULL_WAIT)
             return
+        count = min(count, room)
         begun = self._started or 0.0
         first = self._first + self.position * self._step
         seqs = range(first, first + count * self._step, self._step)
@@ -142,18 +144,18 @@ class Sender:
             moments = [begun + self._schedule.at(number) for number in range(self.position, last)]
         since = time.time_ns() - time.monotonic_ns()
         if self._bulk:
-            messages = self._payload.bulk(seqs, since + int(moments[0] * 1e9))
-            self._hand_over(messages, moments[0])
+            for partition, messages in self._payload.bulk(seqs, since + int(moments[0] * 1e9)):
+                self._hand_over(messages, partition, moments[0])
         else:
             messages = self._payload.messages(seqs, [since + int(moment * 1e9) for moment in moments])
             self._produce(messages, moments)
         self.position += count
         self._poll(0)
 
-    def _hand_over(self, messages: list[Message], due: float) -> None:
+    def _hand_over(self, messages: list[Message], partition: int, due: float) -> None:
         recorder, todo = self.recorder, messages
         while True:
-            taken = self._producer.produce_batch(self._topic, todo, on_delivery=recorder.undelivered)
+            taken = self._producer.produce_batch(self._topic, todo, partition, on_delivery=recorder.undelivered)
             recorder.handed_over(due, taken)
             if taken == len(todo):
                 return

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from supervisor import cli, load
+from supervisor.load_command import _command_line
 from supervisor.load_options import LoadOptions, contents, schedule
 from supervisor.schedule import Pieces, Ramp, Recorded, Steady, Unlimited
 from workers.errors import ConfigInvalid, ExitCode
@@ -78,7 +79,7 @@ def test_what_bears_no_number_gets_headers_only_to_be_verified(monkeypatch: pyte
     module.Kind = msgspec.defstruct("Kind", [("n", int)])  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "made_up", module)
     assert contents(options(kind="made_up:Kind")).plain
-    (message,) = contents(options(kind="made_up:Kind", verify="out")).payload(0, 1).messages([3], [4])
+    (message,) = contents(options(kind="made_up:Kind", verify="out")).payload(0, 1, 4).messages([3], [4])
     assert message["headers"] == [("load.seq", b"3"), ("load.sent_at", b"4")]
 
 
@@ -104,6 +105,11 @@ def test_the_command_line_reaches_the_options(monkeypatch: pytest.MonkeyPatch) -
         rate=9.0, profile="burst", low=2.0, late=0.1, status=("a:1", "b:2"), verify="out", exactly_once=True
     )
     assert calls == [wanted]
+
+
+def test_a_password_on_the_command_line_is_not_shown() -> None:
+    line = _command_line(["load", "in", "--set", "sasl.password=a=b", "--set=ssl.key.password=c", "--rate", "5"])
+    assert line == "load in --set 'sasl.password=…' '--set=ssl.key.password=…' --rate 5"
 
 
 @pytest.mark.parametrize("arguments", ["--rate 0", "--late 2", "--profile up", "--file nothing", "--exactly-once"])

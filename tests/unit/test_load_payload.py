@@ -1,12 +1,14 @@
 """The generator's readings: numbered, timed, on a walk, hot as asked, of the size that was asked for."""
 
 import random
+import zlib
 from itertools import pairwise
 
 import msgspec
 import pytest
 
 from supervisor.load_keys import Keys
+from supervisor.load_pages import crc32_partitioner
 from supervisor.payload import HOT_ABOVE, Reading, SensorPayload, marked_number
 
 DUE = 1_770_000_000_000_000_000
@@ -66,26 +68,38 @@ def test_a_seed_repeats_devices_and_temperatures() -> None:
     assert readings(sensors(5), 50) == readings(sensors(5), 50)
 
 
-@pytest.mark.parametrize("step", [1, 3, 4])
+@pytest.mark.parametrize("step", [1, 3, 64])
 @pytest.mark.parametrize("marked", [False, True])
 def test_in_bulk_numbers_times_and_shares_are_the_same(step: int, marked: bool) -> None:
     payload = sensors(hot=0.2, marked=marked)
-    found = []
-    for first in range(1, 40_000, 777 * step):
-        seqs = range(first, first + 777 * step, step)
-        for seq, message in zip(seqs, payload.bulk(seqs, DUE + first), strict=True):
+    found, first = [], step - 1
+    for count in (300, 700, *([1000] * 200), 500):
+        seqs = range(first, first + count * step, step)
+        messages = [message for _, batch in payload.bulk(seqs, DUE + first) for message in batch]
+        for seq, message in zip(seqs, messages, strict=True):
             reading = msgspec.json.decode(message["value"], type=Reading)
             assert (reading.seq, reading.sent_at) == (seq, DUE + first)
             assert message["key"] == reading.device_id.encode()
             assert not marked or marked_number(reading.temperature) == seq
             found.append(reading.temperature > HOT_ABOVE)
-    assert sum(found) == pytest.approx(0.2 * len(found), rel=0.15)
+        first += count * step
+    assert sum(found) == pytest.approx(0.2 * len(found), rel=0.1)
 
 
-def test_in_bulk_readings_change_in_time() -> None:
+def test_in_bulk_readings_are_made_anew_now_and_then() -> None:
     payload = sensors()
-    laps = [[message["value"][:40] for message in payload.bulk(range(s, s + 1000), DUE)] for s in (10_000, 20_000)]
-    assert 0 < sum(a != b for a, b in zip(*laps, strict=True)) < 1000 / 8
+    seen = set()
+    for first in range(1000, 16_000 * 130, 16_000):
+        _, batch = next(iter(payload.bulk(range(first, first + 1000), DUE)))
+        seen.add(tuple(message["value"].partition(b',"sent_at')[0] for message in batch))
+    assert len(seen) == 3  # of 130 times that the place was sent
+
+
+def test_in_bulk_records_of_one_partition_are_together() -> None:
+    payload = sensors(partitioner=crc32_partitioner(4))
+    batches = list(payload.bulk(range(1000, 2000), DUE))
+    assert [partition for partition, _ in batches] == [0, 1, 2, 3]
+    assert all(zlib.crc32(message["key"]) % 4 == partition for partition, batch in batches for message in batch)
 
 
 @pytest.mark.parametrize("seq", [0, 7, 123_456, 9_999_999_999])
