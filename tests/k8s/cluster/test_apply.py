@@ -1,5 +1,6 @@
 """A cluster accepts every overlay and component, strictly."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,10 +35,18 @@ def _known_kinds() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def _namespaces() -> Iterator[None]:
     """A dry run makes no namespace, and without one refuses what is in it."""
-    made = [name for name in ("partition-pool", "partition-pool-dev") if kubectl("create", "ns", name).returncode == 0]
+    missing = [
+        manifest
+        for name in overlays()
+        for manifest in build(DEPLOY / "overlays" / name)
+        if manifest["kind"] == "Namespace" and kubectl("get", "ns", manifest["metadata"]["name"]).returncode != 0
+    ]
+    for manifest in missing:
+        made = kubectl("apply", "--filename", "-", text=json.dumps(manifest))
+        assert made.returncode == 0, made.stderr
     yield
-    for name in made:
-        kubectl("delete", "ns", name)
+    for manifest in missing:
+        kubectl("delete", "ns", manifest["metadata"]["name"])
 
 
 @pytest.mark.parametrize("name", overlays())
