@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.k8s.kustomize import DEPLOY, components, compose, overlays
+from tests.k8s.kustomize import DEPLOY, build, components, compose, overlays
 from tests.k8s.schemas import CRDS
 
 
