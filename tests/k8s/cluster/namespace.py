@@ -31,7 +31,7 @@ class Namespace:
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         """What kubectl prints; AssertionError with its complaint where it fails."""
         command = ["kubectl", "--namespace", self.name, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0 or not check, f"kubectl {' '.join(arguments)}:\n{done.stderr}"
         return done.stdout
 

@@ -13,6 +13,7 @@ from tests.k8s.cluster.stage import PODS, Stage
 from tests.support.readings import NS, Results
 
 PARTITIONS = 12
+PODS_AND_PARTITIONS = 6
 RATE = 240
 PATIENCE = 60.0
 """Seconds that no partition may pause; a static member that does not come back would hold its own for so long."""
@@ -31,33 +32,52 @@ def test_a_rolling_update_loses_nothing(make_stage: MakeStage, strategy: str) ->
     _roll(stage, "deployment/pool", strategy)
 
 
+@pytest.mark.parametrize("strategy", ["surge", "unavailable"])
+def test_as_many_pods_as_partitions(make_stage: MakeStage, strategy: str) -> None:
+    stage = make_stage(PODS_AND_PARTITIONS)
+    change = {"op": "replace", "path": "/spec/strategy", "value": STRATEGIES[strategy]}
+    stage.deploy(app=PODS, replicas=PODS_AND_PARTITIONS, patches=[("Deployment", [change])])
+    moves = _roll(stage, "deployment/pool", strategy)
+    if strategy == "surge":
+        assert moves < 2 * PODS_AND_PARTITIONS, "partitions go to pods that are about to go"
+
+
 def test_a_static_members_update_moves_nothing(make_stage: MakeStage) -> None:
     stage = make_stage(PARTITIONS)
     stage.deploy("static-membership", app=PODS, replicas=3)
-    _roll(stage, "statefulset/pool", "static")
+    _roll(stage, "statefulset/pool", "static (its moves are new workers in the same place)")
+    for pod in stage.namespace.ready():
+        events = [event["event"] for event in stage.namespace.logs(pod)]
+        assert events.count("partitions_assigned") == 1
+        assert "partitions_revoked" not in events
 
 
-def _roll(stage: Stage, workload: str, strategy: str) -> None:
-    stage.namespace.wait_ready(3)
+def _roll(stage: Stage, workload: str, strategy: str) -> int:
+    """Restart all pods under load; how often a partition moved."""
+    stage.namespace.wait_for(stage.namespace.ready, 60, "pods")
+    pods, partitions = len(stage.namespace.pods()), range(stage.partitions)
+    stage.namespace.wait_ready(pods)
     with stage.stream(rate=RATE) as stream:
         stream.wait_sent(RATE * 5)
         began = time.monotonic()
         stage.namespace.kubectl("rollout", "restart", workload)
-        stage.namespace.kubectl("rollout", "status", workload, "--timeout", "110s")
+        stage.namespace.kubectl("rollout", "status", workload, "--timeout", "280s")
         took = time.monotonic() - began
-        stage.namespace.wait_ready(3)
+        stage.namespace.wait_ready(pods)
         stream.wait_sent(stream.sent + RATE * 10)
         sent = stream.stop()
     results = stage.wait_done()
-    pauses = [results.longest_gap(number, since=began) for number in range(PARTITIONS)]
-    moves = sum(_moves(results, number, began) for number in range(PARTITIONS))
+    pauses = [results.longest_gap(number, since=began) for number in partitions]
+    moves = sum(_moves(results, number, began) for number in partitions)
     print(
-        f"\n{strategy}: {took:.0f} s, {moves} moves of {PARTITIONS} partitions, {len(results.repeated)} repeated;"
-        f" longest pause {max(pauses):.2f} s, median of the partitions' {statistics.median(pauses):.2f} s"
+        f"\n{strategy}, {pods} pods: {took:.0f} s, {moves} moves of {len(partitions)} partitions, longest pause"
+        f" {max(pauses):.2f} s, median of the partitions' {statistics.median(pauses):.2f} s;"
+        f" {len(results.repeated)} of {sent} repeated"
     )
     assert results.missing(sent) == set()
     assert results.disordered() == []
     assert max(pauses) < PATIENCE
+    return moves
 
 
 def _moves(results: Results, partition: int, since: float) -> int:
