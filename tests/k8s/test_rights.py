@@ -118,5 +118,6 @@ def _grant(bootstrap: str, user: Manifest) -> None:
         for acl in user["spec"]["authorization"]["acls"]
         for operation in acl["operations"]
     ]
-    for made in AdminClient({"bootstrap.servers": bootstrap}).create_acls(bindings).values():
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_acls(bindings).values():
         made.result(30)
