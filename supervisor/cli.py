@@ -7,6 +7,7 @@ A command imports its own module when it runs, so that help comes at once.
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Final
 
 import click
@@ -14,6 +15,8 @@ import click
 from supervisor.dead_command import dead
 from supervisor.load_command import load
 from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
+from supervisor.plan_command import plan
+from supervisor.signals import release
 from workers.config import Loaded
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
 
@@ -72,7 +75,8 @@ Exit codes:
     epilog=_EXIT_CODES,
 )
 @click.version_option(_version(), prog_name="partition-pool")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """A pool of worker processes for Kafka: one for each partition that the group assigns.
 
     Without a command: run, with the app that the settings name.
@@ -80,6 +84,8 @@ def commands() -> None:
     Settings come from the command line, else from the environment (POOL_DRAIN_TIMEOUT, KAFKA_BOOTSTRAP_SERVERS; with
     _FILE behind the name, from the file it names), else from pool.toml; `config` shows what is in force.
     """
+    if context.invoked_subcommand != run.name:  # whose own handlers come later
+        release()
 
 
 @commands.command()
@@ -106,15 +112,22 @@ def config(loaded: Loaded) -> None:
 
 @commands.command()
 @app_argument
+@click.option(
+    "--kustomize",
+    "overlay",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Check, too, that this overlay's plan.json is of the topic as it is.",
+)
 @configured("group", "create")
-def check(loaded: Loaded) -> None:
+def check(loaded: Loaded, overlay: Path | None) -> None:
     """Check that an app could run: brokers, topics, rights and group. Exits 1 if anything is wrong."""
     from supervisor.check import run as run_check
     from workers.loading import declaration, load_app
 
     settings = brokers_known(loaded.settings)
     app = load_app(app_known(settings), group=settings.group)
-    sys.exit(run_check(settings, declaration(app)))
+    sys.exit(run_check(settings, declaration(app), overlay))
 
 
 @commands.command()
@@ -197,3 +210,4 @@ def offsets_reset(loaded: Loaded, to: str, topics: tuple[str, ...], partitions: 
 
 commands.add_command(dead)
 commands.add_command(load)
+commands.add_command(plan)
