@@ -9,13 +9,16 @@ TESTS    ?=
 SEED     ?=
 MINUTES  ?=
 
+PROMISES := worker_killed member_joins_and_leaves supervisor_killed supervisor_frozen failing_records \
+            drain_under_load worker_frozen fork_server_killed
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults bench lint format clean
+.PHONY: help demo test promises faults bench lint k8s-lint k8s-test format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
 	@echo "Partition Pool"
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 demo: $(VENV)/run ## the sensor-alert pool on an embedded broker; DURATION=seconds, ARGS="--kill --rate 500"
 	@$(BIN)/python -m supervisor demo $(if $(DURATION),--duration $(DURATION)) $(ARGS)
@@ -29,6 +32,9 @@ else
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
 endif
 
+promises: $(VENV)/dev system-packages ## what the pool promises of time, at full length and with its figures; about 6 minutes
+	@$(BIN)/python -m pytest --full $(PROMISES:%=tests/integration/test_%.py) $(ARGS)
+
 faults: $(VENV)/dev system-packages ## the pool under faults; SEED=, MINUTES=, ARGS="--protocol consumer --brokers 3 --help"
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
@@ -40,6 +46,18 @@ lint: $(VENV)/dev ## style, types, and who may import whom
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+k8s-lint: $(VENV)/k8s ## the manifests: each overlay and component builds, fits its schemas, and agrees with the code
+	@./tests/k8s/need-kustomize $(BIN)
+	@$(BIN)/python -m pytest -q --durations=0 --durations-min=1 tests/k8s/test_manifests.py
+
+k8s-test: $(VENV)/k8s ## the pool on a cluster: KUBECONFIG=, IMAGE=, HOST= (this machine, as pods reach it), ARGS="-k scaling"
+ifeq ($(KUBECONFIG),)
+	@echo "SKIPPED: the tests on a cluster did NOT run. Give one: make k8s-test KUBECONFIG=FILE IMAGE=NAME HOST=ADDRESS" >&2
+else
+	@./tests/k8s/need-kustomize $(BIN)
+	@KUBECONFIG=$(KUBECONFIG) K8S_IMAGE=$(IMAGE) K8S_HOST=$(HOST) $(BIN)/python -m pytest -v tests/k8s/cluster $(ARGS)
+endif
 
 format: $(VENV)/dev ## format the code and sort its imports
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -62,6 +80,10 @@ $(VENV)/run: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/dev: requirements-dev.lock $(VENV)/run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/k8s: requirements-k8s.lock $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-k8s.lock
 	@touch $@
 
 # A broker to test on: a running one, Docker's, or else one of our own, which takes Java and Maven.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Final
 
 import click
@@ -12,6 +13,7 @@ from confluent_kafka.admin import (
     ConsumerGroupDescription,
 )
 
+from supervisor import overlay
 from supervisor.brokers import Brokers, BrokersRefused
 from workers.errors import ExitCode
 from workers.loading import Declaration
@@ -57,8 +59,13 @@ class Need:
     partitions: int | None
 
 
-def run(settings: Settings, app: Declaration) -> ExitCode:
+def run(settings: Settings, app: Declaration, folder: Path | None = None) -> ExitCode:
     """Print what is found.
+
+    Args:
+        settings: for the connection.
+        app: what is to run.
+        folder: an overlay to compare with; None: none.
 
     Returns:
         FAILED if there is a problem.
@@ -67,7 +74,7 @@ def run(settings: Settings, app: Declaration) -> ExitCode:
         ConfigInvalid: librdkafka does not take the settings.
     """
     result = ExitCode.OK
-    for finding in examine(Brokers(settings), settings, app):
+    for finding in examine(Brokers(settings), settings, app, folder):
         word, colour = finding.verdict.value
         click.echo(f"{click.style(f'{word:<5}', fg=colour)} {finding.subject}: {finding.text}")
         if finding.verdict is Verdict.PROBLEM:
@@ -75,7 +82,7 @@ def run(settings: Settings, app: Declaration) -> ExitCode:
     return result
 
 
-def examine(brokers: Brokers, settings: Settings, app: Declaration) -> Iterator[Finding]:
+def examine(brokers: Brokers, settings: Settings, app: Declaration, folder: Path | None = None) -> Iterator[Finding]:
     """All findings, in the order in which a pool would come upon them."""
     try:
         topics = brokers.topics()
@@ -87,6 +94,40 @@ def examine(brokers: Brokers, settings: Settings, app: Declaration) -> Iterator[
         yield _topic(brokers, need, topics)
     yield from _room(settings, app, topics)
     yield _group(brokers, settings, app.group)
+    if folder is not None:
+        yield from _planned(folder, app, topics)
+
+
+def _planned(folder: Path, app: Declaration, topics: dict[str, int]) -> Iterator[Finding]:
+    subject = f"overlay {folder}"
+    try:
+        numbers = overlay.read(folder)
+    except overlay.OverlayUnusable as unusable:
+        yield Finding(Verdict.PROBLEM, subject, str(unusable))
+        return
+    drifted = [
+        f"{what} is {planned} there, and {found} in truth"
+        for what, planned, found in _compared(numbers, app, topics)
+        if planned != found
+    ]
+    for text in drifted:
+        yield Finding(Verdict.PROBLEM, subject, f"{text}; write it anew: plan --rate N --kustomize {folder}")
+    if not drifted:
+        yield Finding(Verdict.OK, subject, f"{numbers.partitions} partitions, as the topic has")
+
+
+def _compared(
+    numbers: overlay.Numbers, app: Declaration, topics: dict[str, int]
+) -> Iterator[tuple[str, object, object]]:
+    inputs = {agent.topic: agent for agent in app.agents}
+    agent = inputs.get(numbers.topic)
+    yield "the group", numbers.group, app.group
+    if agent is None:
+        yield "the topic", numbers.topic, " or ".join(sorted(inputs))
+        return
+    yield "the partition count", numbers.partitions, topics.get(agent.topic, "no such topic")
+    yield "the output", numbers.output, agent.output or ""
+    yield "the dead-letter topic", numbers.dead_letters, agent.dead_letter or ""
 
 
 def _needs(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iterator[Need]:
@@ -97,6 +138,9 @@ def _needs(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iter
         if agent.dead_letter:
             partitions = topics.get(agent.topic) or settings.create or 1
             yield Need(agent.dead_letter, f"dead letters of {agent.name}", AclOperation.WRITE, partitions)
+        for tier in agent.tiers:
+            yield Need(tier.topic, f"retries of {agent.name}, read", AclOperation.READ, 1)
+            yield Need(tier.topic, f"retries of {agent.name}, written", AclOperation.WRITE, 1)
 
 
 def _topic(brokers: Brokers, need: Need, topics: dict[str, int]) -> Finding:
@@ -151,6 +195,7 @@ def _brokers_create(brokers: Brokers) -> bool:
 
 def _room(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iterator[Finding]:
     partitions = sum(topics.get(agent.topic, 0) for agent in app.agents)
+    partitions += sum(topics.get(tier.topic, 1) for agent in app.agents for tier in agent.tiers)
     if partitions > settings.max_workers:
         text = f"{settings.max_workers} for {partitions} partitions: a supervisor that gets them all lets some wait"
         yield Finding(Verdict.NOTE, "max_workers", text)

@@ -7,12 +7,16 @@ A command imports its own module when it runs, so that help comes at once.
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import click
 
 from supervisor.dead_command import dead
+from supervisor.load_command import load
 from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
+from supervisor.plan_command import plan
+from supervisor.signals import release
 from workers.config import Loaded
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
 
@@ -71,7 +75,8 @@ Exit codes:
     epilog=_EXIT_CODES,
 )
 @click.version_option(_version(), prog_name="partition-pool")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """A pool of worker processes for Kafka: one for each partition that the group assigns.
 
     Without a command: run, with the app that the settings name.
@@ -79,6 +84,8 @@ def commands() -> None:
     Settings come from the command line, else from the environment (POOL_DRAIN_TIMEOUT, KAFKA_BOOTSTRAP_SERVERS; with
     _FILE behind the name, from the file it names), else from pool.toml; `config` shows what is in force.
     """
+    if context.invoked_subcommand != run.name:  # whose own handlers come later
+        release()
 
 
 @commands.command()
@@ -105,43 +112,22 @@ def config(loaded: Loaded) -> None:
 
 @commands.command()
 @app_argument
+@click.option(
+    "--kustomize",
+    "overlay",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Check, too, that this overlay's plan.json is of the topic as it is.",
+)
 @configured("group", "create")
-def check(loaded: Loaded) -> None:
+def check(loaded: Loaded, overlay: Path | None) -> None:
     """Check that an app could run: brokers, topics, rights and group. Exits 1 if anything is wrong."""
     from supervisor.check import run as run_check
     from workers.loading import declaration, load_app
 
     settings = brokers_known(loaded.settings)
     app = load_app(app_known(settings), group=settings.group)
-    sys.exit(run_check(settings, declaration(app)))
-
-
-@commands.command()
-@click.argument("topic")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Records per second.")
-@click.option("--count", type=click.IntRange(1), metavar="N", help="End after so many records.")
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after that time.")
-@click.option("--devices", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="How many keys.")
-@click.option(
-    "--hot",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    metavar="SHARE",
-    help="Share of readings above 50 degrees.",
-)
-@click.option(
-    "--size", type=click.IntRange(0), default=0, metavar="BYTES", help="Pad each value to this.  [default: do not]"
-)
-@click.option(
-    "--create", type=click.IntRange(1), metavar="PARTITIONS", help="Create the topic with so many, if it is not there."
-)
-@configured()
-def load(loaded: Loaded, topic: str, **how: Any) -> None:
-    """Send numbered sensor readings to TOPIC, by default as fast as it goes until Ctrl-C, and sum up."""
-    from supervisor.load import run as run_load
-
-    sys.exit(run_load(brokers_known(loaded.settings), topic, **how))
+    sys.exit(run_check(settings, declaration(app), overlay))
 
 
 @commands.command()
@@ -223,3 +209,5 @@ def offsets_reset(loaded: Loaded, to: str, topics: tuple[str, ...], partitions: 
 
 
 commands.add_command(dead)
+commands.add_command(load)
+commands.add_command(plan)

@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from workers.dead_letter import PREFIX
+from workers.origin import PREFIX
 from workers.records import Headers, TopicPartition, raw_headers
 from workers.replay import REPLAY_GROUP
 from workers.sink import Parcel

@@ -30,7 +30,6 @@ ALERTS: Final = "alerts"
 DEAD_LETTERS: Final = f"{READINGS}.{GROUP}.dead"
 
 _HOT_SHARE: Final = 0.01
-_DEVICES: Final = 1000
 _TURN_SECONDS: Final = 0.1
 _LOOK_SECONDS: Final = 0.25
 _KILL_SECONDS: Final = (3.0, 6.0)
@@ -103,7 +102,7 @@ class Demo:
         self._duration = duration
         self._rate = rate
         self.audit = Audit(broker, GROUP, READINGS, ALERTS)
-        payload = SensorPayload(_DEVICES, _HOT_SHARE)
+        payload = SensorPayload(hot=_HOT_SHARE)
         self.sender = Sender(_producer(broker), READINGS, payload, Steady(rate), Recorder(), duration=duration)
         self.kills = 0
         self._kill = kill

@@ -1,165 +1,173 @@
-"""`load`: sends numbered sensor readings to a topic, and says how the brokers took them."""
+"""`load`: sends numbered records to a topic on a schedule, reads what becomes of them, and says what it saw."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from supervisor.interrupt import Interrupt
-from supervisor.latencies import milliseconds
-from supervisor.payload import SensorPayload
-from supervisor.progress import LoadProgress
-from supervisor.recorder import Recorder
-from supervisor.schedule import Steady, Unlimited
-from supervisor.sender import Sender
-from workers.errors import ExitCode, PoolError
-from workers.log import configure, kafka_logger
+from supervisor.load_capacity import CapacitySearch
+from supervisor.load_crew import Crew
+from supervisor.load_member import Work
+from supervisor.load_numbers import Numbers
+from supervisor.load_options import CRC32_PARTITIONERS, Contents, LoadOptions, contents, load_attribute, schedule
+from supervisor.load_page import page
+from supervisor.load_reader import Reader
+from supervisor.load_refused import LoadRefused
+from supervisor.load_result import Capacity, Found, LoadResult, Percentiles
+from supervisor.load_run import LoadRun
+from supervisor.load_summary import summary
+from supervisor.load_topic import prepare_topic
+from supervisor.load_verification import Expect, Verification
+from supervisor.load_view import LoadView
+from supervisor.load_watch import PoolWatch
+from supervisor.schedule import Recorded
+from workers.errors import ExitCode
+from workers.log import configure
 from workers.settings import Settings
 
-_BROKER_SECONDS: Final = 10.0
-_FLUSH_SECONDS: Final = 30.0
-"""How long the last acknowledgements are waited for without a single one coming in."""
-_TURN_SECONDS: Final = 0.1
+_QUEUE: Final = 200_000
+_QUEUE_BYTES: Final = 256 * 1024 * 1024
+_MANY: Final = 10
 
 
-class LoadRefused(PoolError):
-    """The load cannot begin: no broker answers, or the topic is not there."""
-
-
-def run(
-    settings: Settings,
-    topic: str,
-    *,
-    rate: float | None,
-    count: int | None,
-    duration: float | None,
-    devices: int,
-    hot: float,
-    size: int,
-    create: int | None,
-) -> ExitCode:
-    """Load `topic` until `count` records are sent, `duration` is over or Ctrl-C, then print a summary.
+def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode:
+    """Load a topic until the count is sent, the time is over or Ctrl-C; then print a summary and write the files.
 
     Args:
         settings: for the connection.
-        topic: the topic to write to.
-        count: records to send; None: no such end.
-        rate: records per second; None: as fast as the brokers take them.
-        duration: seconds to send for; None: no such end.
-        devices: how many devices report; a record's key is its device.
-        hot: share of readings above 50 degrees, 0 to 1.
-        size: bytes to which each value is padded; 0: not at all.
-        create: partitions with which to create the topic where it is not there; None: it has to be.
+        options: what to send and when, what to read, what to write.
+        command: the command line, for the files.
 
     Returns:
-        FAILED where a record was not acknowledged.
+        FAILED where a record was not acknowledged, or a promise broken.
 
     Raises:
-        LoadRefused: nothing was sent.
+        ConfigInvalid, LoadRefused: nothing was sent.
+        SenderDied: a sending process has ended.
     """
     configure(level="warning")
-    _prepare_topic(settings, topic, create)
-    producer = Producer(_producer_properties(settings))
-    schedule = Unlimited() if rate is None else Steady(rate)
-    payload = SensorPayload(devices, hot, size)
-    sender = Sender(producer, topic, payload, schedule, Recorder(), count=count, duration=duration)
-    with Interrupt() as interrupt, LoadProgress(Console(stderr=True), topic) as progress:
-        while not sender.done:
-            sender.run_until(time.monotonic() + _TURN_SECONDS)
-            progress.show(sender)
-            if interrupt.requested:
-                sender.stop()
-        _collect_reports(sender, progress, interrupt)
-    Console(soft_wrap=True).print(_summary(topic, sender))
-    return ExitCode.FAILED if sender.recorder.failed else ExitCode.OK
+    what = contents(options, str(settings.client("producer").get("partitioner", CRC32_PARTITIONERS[0])))
+    expect, hot = _expectation(options.expect)
+    with Crew(_work(settings, options, what), options.processes) as crew:  # before there is any Kafka client here
+        partitions = prepare_topic(settings, options.topic, options.create)
+        crew.partitions = partitions
+        verification, reader = Verification(expect), None
+        if options.verify is not None:
+            reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)
+        begun = dt.datetime.now(dt.UTC)
+        with (
+            Interrupt() as interrupt,
+            PoolWatch(options.status, options.topic) as watch,
+            LoadView(Console(stderr=True), options) as view,
+        ):
+            load = LoadRun(crew, watch, interrupt, reader, verification, view.show)
+            capacity = _carry_out(load, options, partitions, view.note)
+        if reader is not None:
+            reader.close()
+        result = _result(load, options, partitions, capacity, begun.isoformat(timespec="seconds"), command)
+    _publish(result, options)
+    failed = result.broken or (capacity is not None and capacity.rate is None)
+    return ExitCode.FAILED if failed else ExitCode.OK
 
 
-def _collect_reports(sender: Sender, progress: LoadProgress, interrupt: Interrupt) -> None:
-    """Wait for the reports that are out for as long as they keep coming; a second Ctrl-C ends the wait."""
-    outstanding = sender.recorder.outstanding
-    deadline = time.monotonic() + _FLUSH_SECONDS
-    while not sender.finish(_TURN_SECONDS):
-        progress.show(sender)
-        if sender.recorder.outstanding < outstanding:
-            outstanding = sender.recorder.outstanding
-            deadline = time.monotonic() + _FLUSH_SECONDS
-        if interrupt.impatient or time.monotonic() > deadline:
-            sender.abandon()
+def _carry_out(load: LoadRun, options: LoadOptions, partitions: int, note: Callable[[str], None]) -> Capacity | None:
+    capacity = None
+    if options.find_capacity:
+        capacity = CapacitySearch(load, options, partitions, note).run()
+    else:
+        load.begin()
+        load.send()
+    load.settle(options.wait)
+    return capacity
 
 
-def _producer_properties(settings: Settings) -> dict[str, Any]:
-    logs = kafka_logger("load")
-    # Idempotent, so that a sequence number that a reader finds twice was not repeated by the generator.
-    return {"enable.idempotence": True, **settings.client("producer"), "logger": logs, "error_cb": logs.error_cb}
+def _expectation(text: str) -> tuple[Expect, Callable[[Any], bool] | None]:
+    if text in tuple(Expect):
+        return Expect(text), None
+    return Expect.HOT, load_attribute(text, "--expect")
 
 
-def _prepare_topic(settings: Settings, topic: str, partitions: int | None) -> None:
-    with _admin(settings) as admin:
-        # Asking for the one topic would have some brokers create it.
-        found = admin.list_topics(timeout=_BROKER_SECONDS).topics.get(topic)
-        if found is None and partitions is None:
-            raise LoadRefused(f"topic {topic} is not there: create it, or give --create PARTITIONS")
-        if found is None and partitions is not None:
-            _create_topic(admin, topic, partitions)
-        elif found is not None and partitions not in (None, len(found.partitions)):
-            raise LoadRefused(
-                f"topic {topic} is there already with {len(found.partitions)} partitions, not {partitions}:"
-                " leave out --create, or name another topic"
-            )
-
-
-def _create_topic(admin: AdminClient, topic: str, partitions: int) -> None:
-    try:
-        admin.create_topics([NewTopic(topic, partitions)], request_timeout=_BROKER_SECONDS)[topic].result()
-    except KafkaException as failure:
-        error = failure.args[0]
-        if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody was quicker
-            raise LoadRefused(
-                f"topic {topic} could not be created: {error.str()}; create it with the brokers' own tools"
-            ) from failure
-
-
-@contextmanager
-def _admin(settings: Settings) -> Iterator[AdminClient]:
-    """An admin client; that no broker answers becomes a `LoadRefused` with what the client saw last."""
-    seen: list[str] = []
+def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
+    when = schedule(options, what.times)
+    count = options.count
+    if isinstance(when, Recorded) or (what.lines is not None and count is None and options.duration is None):
+        assert what.lines is not None
+        count = min(what.lines, count or what.lines)
+    bulk = what.plain and when.peak == float("inf")
     properties: dict[str, Any] = {
-        **settings.client("admin"),
-        "log_level": 0,  # what went wrong is in the error
-        "error_cb": lambda error: seen.append(error.str()),
+        # Idempotent, so that a sequence number that a reader finds twice was not repeated by the generator.
+        "enable.idempotence": True,
+        "compression.type": "lz4",
+        "linger.ms": 5 if bulk else 1,
+        "queue.buffering.max.messages": max(1000, min(_QUEUE, _QUEUE_BYTES // max(options.size, 200))),
+        **settings.client("producer"),
     }
-    admin = AdminClient(properties)
+    return Work(properties, options.topic, what.payload, what.plain, when, count, options.duration)
+
+
+def _result(
+    load: LoadRun, options: LoadOptions, partitions: int, capacity: Capacity | None, begun: str, command: str
+) -> LoadResult:
+    totals = load.crew.totals
+    reading = load.reader is not None
+    return LoadResult(
+        topic=options.topic,
+        begun=begun,
+        command=command,
+        processes=options.processes,
+        partitions=partitions,
+        sent=totals.sent,
+        acknowledged=totals.acknowledged,
+        failed=totals.failed,
+        failures=dict(totals.failures.most_common()),
+        behind=totals.behind,
+        seconds=round(totals.elapsed, 3),
+        rate=round(totals.acknowledged / max(totals.elapsed, 0.001), 1),
+        sampled=load.crew.bulk,
+        acknowledgement=Percentiles.of(load.acknowledgement),
+        end_to_end=Percentiles.of(load.end_to_end) if reading else None,
+        verified=_found(load, options) if reading else None,
+        capacity=capacity,
+        samples=load.samples,
+        events=load.watch.events(load.begun),
+    )
+
+
+def _found(load: LoadRun, options: LoadOptions) -> Found:
+    verification, reader = load.verification, load.reader
+    assert reader is not None
+    return Found(
+        output=options.verify or "",
+        expect=verification.expect.value,
+        records=verification.records,
+        expected=verification.expected,
+        answered=verification.answered,
+        results=verification.results,
+        missing=verification.missing,
+        missing_numbers=verification.missing_numbers(_MANY),
+        repeated=verification.repeated,
+        disordered=verification.disordered,
+        unfounded=verification.unfounded,
+        unnumbered=verification.unnumbered,
+        exactly_once=options.exactly_once,
+        error=reader.error,
+    )
+
+
+def _publish(result: LoadResult, options: LoadOptions) -> None:
+    Console(soft_wrap=True).print(summary(result))
+    if options.json is not None:
+        _write(options.json, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
+    if options.report is not None:
+        _write(options.report, page(result).encode())
+
+
+def _write(path: Path, text: bytes) -> None:
     try:
-        yield admin
-    except KafkaException as failure:
-        admin.poll(0)
-        error = failure.args[0]
-        servers = properties.get("bootstrap.servers", "no address")
-        raise LoadRefused(
-            f"no broker answered within {_BROKER_SECONDS:g} s at {servers}: {seen[0] if seen else error.str()};"
-            " check that it runs, and give its address with --bootstrap HOST:PORT"
-        ) from failure
-
-
-def _summary(topic: str, sender: Sender) -> Table:
-    recorder = sender.recorder
-    table = Table(title=f"load on {topic}", title_justify="left", show_header=False)
-    table.add_column(style="dim")
-    table.add_column(justify="right")
-    table.add_row("acknowledged", f"[green]{recorder.acknowledged:,}")
-    table.add_row("failed", f"{'[red]' if recorder.failed else ''}{recorder.failed:,}")
-    for name, failures in recorder.failures.most_common():
-        table.add_row(f"  {name}", f"{failures:,}")
-    if sender.behind:
-        table.add_row("behind the schedule", f"[yellow]{sender.behind:,}")
-    table.add_row("time", f"{sender.elapsed:.1f} s")
-    table.add_row("rate", f"{recorder.acknowledged / max(sender.elapsed, 0.001):,.0f} records/s")
-    table.add_row("latency p50", milliseconds(recorder.latencies.percentile(0.50)))
-    table.add_row("latency p99", milliseconds(recorder.latencies.percentile(0.99)))
-    return table
+        path.write_bytes(text)
+    except OSError as failure:
+        raise LoadRefused(f"{path} cannot be written: {failure.strerror}") from failure

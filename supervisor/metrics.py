@@ -28,6 +28,8 @@ _COUNTERS: Final = (
     ("pool_results", slot.RESULTS, 1.0, "Results produced."),
     ("pool_retries", slot.RETRIES, 1.0, "Further attempts at a record that failed."),
     ("pool_dead_letters", slot.DEAD_LETTERS, 1.0, "Records sent to the dead-letter topic."),
+    ("pool_delayed_retries", slot.DELAYED, 1.0, "Records sent to a retry topic, to be tried again later."),
+    ("pool_replays_skipped", slot.SKIPPED, 1.0, "Replayed records passed over, since they are for another group."),
     ("pool_flushes", slot.FLUSHES, 1.0, "Times that a worker waited for its results to be acknowledged."),
     ("pool_flush_seconds", slot.FLUSH_NS, 1e-9, "Seconds spent in these waits."),
     ("pool_transactions_aborted", slot.ABORTS, 1.0, "Transactions that workers took back."),
@@ -50,6 +52,7 @@ _STATUS_GAUGES: Final[tuple[tuple[str, Callable[[PartitionStatus], int | None], 
     ("pool_position", lambda partition: partition.position, "Offset of the next record to handle."),
     ("pool_committed", lambda partition: partition.committed, "Offset last committed."),
     ("pool_end", lambda partition: partition.end, "High watermark as last fetched."),
+    ("pool_partition_guarded", lambda partition: partition.guarded, "1 while too many records fail and all wait."),
     ("pool_lag", lambda partition: partition.lag, "Offsets between the committed one and the high watermark."),
 )
 

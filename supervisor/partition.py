@@ -10,7 +10,7 @@ from supervisor.states import PartitionState
 from supervisor.status import PartitionStatus, lag
 from supervisor.suspects import Suspects
 from workers.records import TopicPartition
-from workers.slot import COMMITTABLE, COUNTERS, DEAD_LETTERS, END, POSITION, RECORDS, RESULTS, WORDS
+from workers.slot import COMMITTABLE, COUNTERS, DEAD_LETTERS, END, GUARDED, POSITION, RECORDS, RESULTS, WORDS
 
 RATE_SECONDS = 1.0
 
@@ -156,6 +156,7 @@ class AssignedPartition:
             dead_letters=self._count(DEAD_LETTERS),
             restarts=self._history.restarts,
             rate=round(self._rate, 1),
+            guarded=worker is not None and bool(worker.words[GUARDED]),
         )
 
     def _known_end(self, worker: Worker | None) -> int | None:

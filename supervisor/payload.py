@@ -1,13 +1,27 @@
 """What the generator sends: sensor readings, numbered, so that a reader can tell which are missing or repeated."""
 
 import random
-import time
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from supervisor.load_keys import Keys
+from supervisor.load_pages import PAGE, Pages, Partitioner
+
 HOT_ABOVE: Final = 50.0
 """Degrees above which a reading is hot."""
+MARK_DIGITS: Final = 10
+"""Digits of a marked temperature that are the record's number; they begin behind the tenths."""
+
+_COLDEST, _WARMEST = 19.0, 49.0
+_HEAT: Final = 31.1
+"""What makes any reading a hot one."""
+
+Message = dict[str, Any]
+"""A message in the words of `Producer.produce_batch`: key, value; with headers or a timestamp it is for `produce`."""
+Batch = tuple[int, list[Message]]
+"""Messages for one partition; -1: the key of each decides."""
 
 
 class Reading(msgspec.Struct):
@@ -18,55 +32,97 @@ class Reading(msgspec.Struct):
     seq: int
     """The record's number, from 0, over all partitions."""
     sent_at: int
-    """Nanoseconds since the epoch."""
-
-
-class Keyed(NamedTuple):
-    """A record to be sent."""
-
-    key: bytes
-    value: bytes
+    """When it was due, in nanoseconds since the epoch; without a rate, when it was made."""
 
 
 class Payload(Protocol):
     """Makes the generator's records."""
 
-    def record(self, seq: int) -> Keyed:
-        """The record numbered `seq`, made at the moment of sending."""
+    def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
+        """The records of these numbers, in their order.
+
+        Args:
+            seqs: their numbers.
+            dues: when each is due, in nanoseconds since the epoch.
+        """
+        ...
+
+    def bulk(self, seqs: range, due: int) -> Iterable[Batch]:
+        """The same where speed is all, and all are due at once; what it returns is good until the next call."""
         ...
 
 
 class SensorPayload:
-    """Readings of evenly chosen devices, of which a share is hot. A record's key is its device.
+    """Readings of devices, each on a random walk below `HOT_ABOVE`, a share of them far above it.
+
+    A record's key is its device. In bulk, most readings are earlier ones under new numbers: to walk takes longer than
+    to send.
 
     Args:
-        devices: how many devices report, at least 1.
+        keys: which devices report, by their number.
         hot: the share of readings above `HOT_ABOVE`, from 0 to 1.
         size: bytes to which a value is padded; one that is longer by itself stays as it is.
-        seed: makes devices and temperatures repeatable; None: different at each run.
+        marked: whether the temperature's digits behind the tenths are the record's number, so that a result tells by
+            its temperature which record it is of.
+        chance: makes temperatures repeatable.
+        partitioner: tells the partition of a key; None: that is left to the producer.
     """
 
-    def __init__(self, devices: int = 1000, hot: float = 0.05, size: int = 0, seed: int | None = None) -> None:
-        self._devices = devices
+    def __init__(
+        self,
+        keys: Keys | None = None,
+        hot: float = 0.05,
+        size: int = 0,
+        *,
+        marked: bool = False,
+        chance: random.Random | None = None,
+        partitioner: Partitioner | None = None,
+    ) -> None:
+        chance = chance or random.Random()
+        self._keys = keys or Keys(1000, None, chance)
         self._hot = hot
         self._size = size
-        self._random = random.Random(seed).random
-        self._encode = msgspec.json.Encoder().encode
+        self._marked = marked
+        self._random = chance.random
+        self._celsius: dict[int, float] = {}
+        self._pages = Pages(self._keys, self._value, partitioner)
 
-    def record(self, seq: int) -> Keyed:
+    def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
+        return [
+            {"key": b"device-%04d" % device, "value": self._value(device, b'%d,"seq":%d' % (due, seq), b"%010d" % seq)}
+            for seq, due, device in zip(seqs, dues, self._keys.take(len(seqs)), strict=True)
+        ]
+
+    def bulk(self, seqs: range, due: int) -> Iterable[Batch]:
+        number = seqs.start // (PAGE * seqs.step)
+        if len(seqs) == PAGE and number and seqs.start - number * PAGE * seqs.step < seqs.step:
+            return self._pages.page(number, seqs, due)
+        return [(-1, self.messages(seqs, [due] * len(seqs)))]
+
+    def _value(self, device: int, due_and_seq: bytes, mark: bytes) -> bytes:
         chance = self._random
-        device = f"device-{int(chance() * self._devices):04d}"
-        heat = chance() * 30
-        temperature = HOT_ABOVE + 1 + heat if chance() < self._hot else HOT_ABOVE - 1 - heat
-        value = self._encode(Reading(device, round(temperature, 1), seq, time.time_ns()))
-        if len(value) < self._size:
-            value = _pad(value, self._size)
-        return Keyed(device.encode(), value)
+        celsius = self._celsius.get(device) or _COLDEST + chance() * (_WARMEST - _COLDEST)
+        celsius = min(max(celsius + chance() - 0.5, _COLDEST), _WARMEST)
+        self._celsius[device] = celsius
+        if chance() < self._hot:
+            celsius += _HEAT
+        value = b'{"device_id":"device-%04d","temperature":%.1f%s,"sent_at":%s}' % (
+            device,
+            celsius,
+            mark if self._marked else b"",
+            due_and_seq,
+        )
+        return pad(value, self._size) if len(value) < self._size else value
+
+
+def marked_number(temperature: float) -> int:
+    """The number of the record that a marked temperature belongs to."""
+    return int(f"{temperature:.{MARK_DIGITS + 1}f}"[-MARK_DIGITS:])
 
 
 _PAD: Final = b',"pad":""}'
 
 
-def _pad(value: bytes, size: int) -> bytes:
+def pad(value: bytes, size: int) -> bytes:
     """Lengthen a JSON object to `size` bytes by a field that no reader asks for."""
     return value[:-1] + _PAD[:-2] + b"x" * (size - len(value) - len(_PAD) + 1) + _PAD[-2:]

@@ -1,6 +1,7 @@
 """What became of the generator's records, as the brokers told it."""
 
-from collections import Counter
+import time
+from collections import Counter, deque
 
 from confluent_kafka import KafkaError, Message
 
@@ -8,7 +9,7 @@ from supervisor.latencies import Latencies
 
 
 class Recorder:
-    """Counts delivery reports; its memory does not grow with their number."""
+    """Counts acknowledgements; its memory does not grow with their number."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -17,7 +18,8 @@ class Recorder:
         self.failures: Counter[str] = Counter()
         """Records that were not written, or whose fate is not known, by the error's name."""
         self.latencies = Latencies()
-        """From handing a record over to its acknowledgement."""
+        """From the moment at which a record was due to its acknowledgement."""
+        self._handed: deque[tuple[int, float]] = deque()
 
     @property
     def failed(self) -> int:
@@ -25,18 +27,44 @@ class Recorder:
 
     @property
     def outstanding(self) -> int:
-        """Records of which no report has come yet."""
+        """Records of which nothing is known yet."""
         return self.sent - self.acknowledged - self.failed
 
-    def delivered(self, error: KafkaError | None, message: Message) -> None:
-        """Take one delivery report; to be given to `Producer.produce` as `on_delivery`."""
+    def delivered(self, due: float, error: KafkaError | None, _message: Message) -> None:
+        """Take one delivery report, where there is one for each record.
+
+        Args:
+            due: when the record was to be sent, in seconds of the monotonic clock.
+            error: None: acknowledged.
+        """
         if error is not None:
             self.failures[error.name()] += 1
             return
         self.acknowledged += 1
-        latency = message.latency()
-        if latency is not None:
-            self.latencies.add(latency)
+        self.latencies.add(time.monotonic() - due)
+
+    def handed_over(self, due: float, count: int) -> None:
+        """Note records of which only a failure will be reported: the first of them was to be sent at `due`."""
+        self.sent += count
+        self._handed.append((count, due))
+
+    def undelivered(self, error: KafkaError | None, _message: Message) -> None:
+        """Take the delivery report of a failure, where there is none for others."""
+        if error is not None:
+            self.failures[error.name()] += 1
+
+    def settled(self, outstanding: int) -> None:
+        """Conclude from how many are still out how many are acknowledged, as if in the order of their sending."""
+        now = time.monotonic()
+        news = self.sent - self.failed - outstanding - self.acknowledged
+        self.acknowledged += max(0, news)
+        while news > 0 and self._handed:
+            count, due = self._handed.popleft()
+            if count > news:
+                self._handed.appendleft((count - news, due))
+                count = news
+            news -= count
+            self.latencies.add(now - due, count)
 
     def refused(self, error: KafkaError) -> None:
         """Count a record that the producer did not even take."""

@@ -1,6 +1,6 @@
 """Finds out where newly assigned partitions begin, beside the supervisor's loop."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from time import monotonic
 from typing import Final, NamedTuple
@@ -34,6 +34,7 @@ class Resolver:
         admin: a client.
         reader: a consumer with the group's id that never joins it.
         policy: where a group without committed offsets begins.
+        whole: topics that it always begins with their first record: who writes to them is the group itself.
         partitions: the assigned partitions; looked at anew each time.
         on_start: called for each partition that is still waiting for its answer.
     """
@@ -43,12 +44,14 @@ class Resolver:
         admin: AdminClient,
         reader: Consumer,
         policy: StartPolicy,
+        whole: frozenset[str],
         partitions: Mapping[TopicPartition, AssignedPartition],
         on_start: Callable[[AssignedPartition, Start], None],
     ) -> None:
         self._admin = admin
         self._reader = reader
         self._policy = policy
+        self._whole = whole
         self._partitions = partitions
         self._on_start = on_start
         self._questions: list[Question] = []
@@ -63,10 +66,14 @@ class Resolver:
             return
         asked = {id(partition) for question in self._questions for partition in question.partitions}
         waiting = [p for p in self._partitions.values() if p.state is PartitionState.RESOLVING and id(p) not in asked]
-        if waiting:
-            resume = {partition.name: partition.committable for partition in waiting}
-            answer = in_background(lambda: resolve(self._admin, self._reader, resume, self._policy))
-            self._questions.append(Question(tuple(waiting), answer))
+        self._ask([p for p in waiting if p.name.topic not in self._whole], self._policy)
+        self._ask([p for p in waiting if p.name.topic in self._whole], "earliest")
+
+    def _ask(self, partitions: Sequence[AssignedPartition], policy: StartPolicy) -> None:
+        if partitions:
+            resume = {partition.name: partition.committable for partition in partitions}
+            answer = in_background(lambda: resolve(self._admin, self._reader, resume, policy))
+            self._questions.append(Question(tuple(partitions), answer))
 
     def _take(self, question: Question) -> None:
         try:

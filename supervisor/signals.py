@@ -10,6 +10,16 @@ from typing import Final
 STOP: Final = (signal.SIGTERM, signal.SIGINT)
 
 
+def hold() -> None:
+    """Keep what asks to stop until `release`. Process 1 of a container never hears what comes before its handlers."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+
+
+def release() -> None:
+    """Let in what was kept; children that are started before this would keep it, too."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
+
+
 class Signals:
     """The supervisor's signals, as counts that its loop reads.
 
@@ -27,6 +37,7 @@ class Signals:
         selector.register(self._reader, selectors.EVENT_READ, self._woken)
         for number in STOP:
             signal.signal(number, self._stop)
+        release()
         # A terminal that closes must not kill what runs on behind it; a service manager sends TERM.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, lambda *_: None)

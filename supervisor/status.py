@@ -35,6 +35,8 @@ class PartitionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Workers that died here and were replaced."""
     rate: float = 0.0
     """Records handled per second, lately."""
+    guarded: bool = False
+    """Whether too many records failed lately, so that one is tried again and again and those behind it wait."""
 
 
 class PoolStatus(msgspec.Struct, frozen=True, kw_only=True):

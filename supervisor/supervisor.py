@@ -172,13 +172,14 @@ class Supervisor:
     def _on_loaded(self, app: Declaration) -> None:
         """The app is imported: now the group is known."""
         self.facts.group = app.group
-        self.pool.batched = frozenset(agent.topic for agent in app.agents if agent.batch)
+        self.pool.batched = frozenset(topic for agent in app.agents if agent.batch for topic in agent.reads)
         add_facts(group=app.group)
         settings = self._settings
         admin = AdminClient(kafka.admin(settings.client("admin")))
         membership = Membership(settings.client("supervisor"), app.group, self, self._on_commit)
         reader = Consumer(kafka.offset_reader(settings.client("consumer"), app.group))
-        resolver = Resolver(admin, reader, settings.start, self.pool.partitions, self._on_start)
+        retries = frozenset(tier.topic for agent in app.agents for tier in agent.tiers)
+        resolver = Resolver(admin, reader, settings.start, retries, self.pool.partitions, self._on_start)
         commits: Commits | WorkerCommits
         if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
             check = MembershipCheck(admin, app.group, membership.identity, self._lease)

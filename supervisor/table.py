@@ -45,7 +45,7 @@ def status_table(status: PoolStatus, results: str = "results", width: int = 120)
         place = f"{row.topic}[{row.partition}]" if len(topics) > 1 else str(row.partition)
         pid = "-" if row.pid is None else str(row.pid)
         offsets = (_number(row.position), _number(row.committed), _number(row.lag))
-        table.add_row(place, pid, state_text(row.state), *offsets, *_counts([row], dead=dead))
+        table.add_row(place, pid, _state(row), *offsets, *_counts([row], dead=dead))
     if len(rows) > 1:
         table.add_row("total", "", "", "", "", _number(_total_lag(rows)), *_counts(rows, dead=dead), style="bold")
     return Group(headline(status, topics), Text(), table)
@@ -65,6 +65,13 @@ def headline(status: PoolStatus, topics: Sequence[str]) -> Text:
 def state_text(state: str) -> Text:
     """A state in its colour."""
     return Text(state.replace("_", " "), style=_STYLES.get(state, _PASSING))
+
+
+def _state(row: PartitionStatus) -> Text:
+    """A worker's state, or what keeps it from its work."""
+    if row.guarded and row.state == PartitionState.RUNNING:
+        return Text("guarded", style="bold red")
+    return state_text(row.state)
 
 
 def _counts(rows: list[PartitionStatus], *, dead: bool) -> list[Text]:

@@ -17,7 +17,7 @@ SAY_SECONDS: Final = 30.0
 
 
 class TopicWatch:
-    """Looks for input topics until all are there, and sees to their dead-letter topics first.
+    """Looks for input topics until all are there, and sees to their dead-letter and retry topics first.
 
     Args:
         admin: a client.
@@ -27,7 +27,8 @@ class TopicWatch:
 
     def __init__(self, admin: AdminClient, app: Declaration, create: int | None) -> None:
         self.inputs: dict[str, int] = {}
-        """Input topics that are ready to be read, with their largest message in bytes."""
+        """Input and retry topics that are ready to be read, with their largest message in bytes."""
+        self._reads = {topic for agent in app.agents for topic in agent.reads}
         self._admin = admin
         self._app = app
         self._create = create
@@ -35,6 +36,7 @@ class TopicWatch:
         self._look_at = 0.0
         self._said_at = -SAY_SECONDS
         self._outputs_said: set[str] = set()
+        self._unread_said: set[str] = set()
 
     def turn(self) -> bool:
         """Look, when it is time to; whether topics have become ready since the last turn.
@@ -45,7 +47,7 @@ class TopicWatch:
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
             return self._take(answer)
-        if self._answer is None and len(self.inputs) < len(self._app.agents) and monotonic() >= self._look_at:
+        if self._answer is None and self.inputs.keys() < self._reads and monotonic() >= self._look_at:
             self._answer = in_background(lambda: prepare(self._admin, self._app, self._create))
         return False
 
@@ -63,6 +65,10 @@ class TopicWatch:
         for topic in set(found.missing_outputs) - self._outputs_said:
             self._outputs_said.add(topic)
             log.warning("output_topic_missing", topic=topic, cure="create it, or its results go to the dead letters")
+        for topic in set(found.unread) - self._unread_said:
+            self._unread_said.add(topic)
+            cure = "records may wait there: declare its delay again until it has run empty, then delete it"
+            log.warning("retry_topic_unread", topic=topic, cure=cure)
         if found.missing:
             self._say("waiting_for_topics", topics=list(found.missing), cure="create them, or start with --create N")
         grown = found.inputs.keys() - self.inputs.keys()

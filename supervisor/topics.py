@@ -1,6 +1,6 @@
 """The topics of an app: which are there, which are made, which are waited for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -10,12 +10,15 @@ from msgspec import Struct
 
 from workers.errors import PoolError
 from workers.loading import AgentDeclaration, Declaration
+from workers.tiers import Tier, prefix_of
 
 REQUEST_SECONDS: Final = 10.0
 DEFAULT_MESSAGE_BYTES: Final = 1_048_588
 """A topic's `max.message.bytes` where it cannot be asked for."""
 ENVELOPE_BYTES: Final = 64 * 1024
 """What the headers of a dead letter may add to its record."""
+RETENTION_SECONDS: Final = 7 * 86400
+"""How long a record is kept in a retry topic after it is due: as long as in most input topics."""
 
 
 class TopicsRefused(PoolError):
@@ -26,16 +29,18 @@ class TopicsReady(Struct, frozen=True):
     """What a look at the topics found."""
 
     inputs: dict[str, int]
-    """Input topics that are there, with their largest message in bytes."""
+    """Input and retry topics that are there, with their largest message in bytes."""
     missing: tuple[str, ...]
     """Input topics that are not."""
     missing_outputs: tuple[str, ...]
     made: tuple[str, ...]
     """Topics that were just made."""
+    unread: tuple[str, ...] = ()
+    """Retry topics of a delay that the app has no more."""
 
 
 def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsReady:
-    """Look which topics are there; make the dead-letter topics, and with `create` the app's own.
+    """Look which topics are there; make the dead-letter and retry topics, and with `create` the app's own.
 
     Blocks for up to some 30 s.
 
@@ -45,7 +50,7 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         create: how many partitions to make missing inputs and outputs with; None: do not make them.
 
     Raises:
-        TopicsRefused: a dead-letter topic cannot be made.
+        TopicsRefused: a dead-letter or retry topic cannot be made.
         KafkaException: the brokers do not answer, or refuse.
     """
     # All topics, by no name: asking for one by name can create it.
@@ -68,11 +73,16 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         if agent.dead_letter and agent.dead_letter not in there:
             _make_dead_letters(admin, agent, there[agent.topic], sizes[agent.topic])
             made.append(agent.dead_letter)
+        for tier in agent.tiers:
+            if tier.topic not in there:
+                _make_retries(admin, agent, tier, sizes[agent.topic])
+                made.append(tier.topic)
     return TopicsReady(
-        inputs=sizes,
+        inputs=sizes | {t.topic: sizes[a.topic] + ENVELOPE_BYTES for a in inputs for t in a.tiers},
         missing=tuple(a.topic for a in app.agents if a.topic not in there),
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),
+        unread=tuple(topic for agent in inputs for topic in _unread(agent, app.group, there)),
     )
 
 
@@ -100,6 +110,24 @@ def _make_dead_letters(admin: AdminClient, agent: AgentDeclaration, partitions: 
         f" user to create it, or give {agent.name} dead_letter=None (a failing record then stops its partition)"
     )
     _make(admin, agent.dead_letter, partitions, config, cure)
+
+
+def _make_retries(admin: AdminClient, agent: AgentDeclaration, tier: Tier, message_bytes: int) -> None:
+    config = {
+        "max.message.bytes": str(message_bytes + ENVELOPE_BYTES),
+        # Whatever the brokers' defaults are: a record must not go before its turn has come, nor make way for another.
+        "retention.ms": str(1000 * (tier.seconds + RETENTION_SECONDS)),
+        "cleanup.policy": "delete",
+    }
+    settings = ", ".join(f"{name}={value}" for name, value in config.items())
+    cure = f"create it with 1 partition and {settings}, allow this user to create it, or give {agent.name} no delayed="
+    _make(admin, tier.topic, 1, config, cure)
+
+
+def _unread(agent: AgentDeclaration, group: str, there: Iterable[str]) -> Iterator[str]:
+    """Retry topics of the agent's topic that it does not read."""
+    prefix = prefix_of(agent.topic, group)
+    return (topic for topic in there if topic.startswith(prefix) and topic not in agent.reads)
 
 
 def _make(admin: AdminClient, topic: str, partitions: int, config: dict[str, str], cure: str) -> None:

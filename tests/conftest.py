@@ -7,15 +7,40 @@ from pathlib import Path
 import pytest
 
 from tests.support.broker import Broker, OwnBroker, own_broker, provide
+from tests.support.figures import Figures, lines
 from tests.support.scene import Scene
 from tests.support.topics import Topics
 
 MakeScene = Callable[..., Scene]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="waits at their full length: a handler of 60 s, for instance")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what is quick first."""
     items.sort(key=lambda item: "integration" in item.path.parts)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    measured = lines(terminalreporter.getreports("passed") + terminalreporter.getreports("failed"))
+    if measured:
+        terminalreporter.section("figures")
+    for line in measured:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figures:
+    """Notes what a test measured; a table at the end shows it."""
+    return Figures(request.node)
+
+
+@pytest.fixture
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether waits are to have their full length."""
+    return bool(request.config.getoption("--full"))
 
 
 def _say(config: pytest.Config, line: str) -> None:

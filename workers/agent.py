@@ -12,6 +12,7 @@ from workers.errors import DecodeFailed, HandlerFailed, RecordRefused
 from workers.outputs import outputs
 from workers.records import Output, Record
 from workers.retry import Retry
+from workers.tiers import Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,10 @@ class Agent:
     """Decodes a key that is not null; raises DecodeFailed."""
     encode: Callable[[Any], bytes | None]
     """Encodes a result's value; raises EncodeFailed."""
+    tiers: tuple[Tier, ...] = ()
+    """The retry topics through which a failed record passes, one after the other, before it is given up."""
+    delay: int = 0
+    """Seconds that each record waits before its turn; above 0 where `topic` is a retry topic itself."""
 
     def call(self, message: Message) -> Any:
         """Decode and handle one message with care; a batch handler gets a list of one.

@@ -18,11 +18,13 @@ from workers.declaring import (
     make_agent,
 )
 from workers.decorators import BatchDecorator, HandlerDecorator
+from workers.delayed import delayed_agents
 from workers.errors import AppInvalid
 from workers.guarantee import GuaranteeName
 from workers.handlers import place_of
 from workers.hooks import Hooks, Local
 from workers.retry import Retry
+from workers.tiers import tiers
 from workers.topics import check_topic
 
 if TYPE_CHECKING:
@@ -89,6 +91,18 @@ class App:
     def agents(self) -> Mapping[str, Agent]:
         """The agents by their input topic, in the order of their declaration."""
         return MappingProxyType(self._agents)
+
+    def agent_for(self, topic: str) -> Agent:
+        """The agent that handles the records of `topic`, be it an input or a retry topic.
+
+        Raises:
+            LookupError: none does.
+        """
+        for agent in self._agents.values():
+            for one in (agent, *delayed_agents(agent)):
+                if one.topic == topic:
+                    return one
+        raise LookupError(f"no agent reads topic {topic!r}; the app reads {', '.join(self._agents)}")
 
     @overload
     def agent(
@@ -164,10 +178,11 @@ class App:
                     retries=policy,
                 )
                 letters = dead_letter_topic(template, topic, self._group)
+                later = tiers(policy.delayed, topic, self._group)
             except AppInvalid as problem:
                 raise AppInvalid(f"agent {place_of(handler)} of topic {topic!r}: {problem}") from problem.__cause__
             self._templates[topic] = template
-            self._agents[topic] = replace(made, dead_letter=letters)
+            self._agents[topic] = replace(made, dead_letter=letters, tiers=later)
             return handler
 
         return register
@@ -216,26 +231,36 @@ class App:
         self._hooks.stop()
 
     def use_group(self, group: str) -> None:
-        """Take another group, and its dead-letter topics with it.
+        """Take another group, and its dead-letter and retry topics with it.
 
         Raises:
             AppInvalid: it cannot be a group.
         """
         self._group = checked_group(group)
         for topic, agent in self._agents.items():
-            self._agents[topic] = replace(agent, dead_letter=dead_letter_topic(self._templates[topic], topic, group))
+            letters = dead_letter_topic(self._templates[topic], topic, group)
+            later = tiers(agent.retries.delayed, topic, group)
+            self._agents[topic] = replace(agent, dead_letter=letters, tiers=later)
 
     def check(self) -> None:
         """Check what only the whole app can show.
 
         Raises:
-            AppInvalid: there is nothing to run.
+            AppInvalid: there is nothing to run, or one agent would read what another one puts aside.
         """
         if not self._agents:
             raise AppInvalid(
                 f"the app of group {self._group!r} has no agent: decorate a function with @app.agent(TOPIC, value=…) "
                 "in its module or in one that it imports"
             )
+
+        for agent in self._agents.values():
+            for tier in agent.tiers:
+                if tier.topic in self._agents:
+                    raise AppInvalid(
+                        f"agent {place_of(self._agents[tier.topic].handler)} reads {tier.topic}, where records of "
+                        f"topic {agent.topic!r} wait for their next attempt (delayed=): take another topic"
+                    )
 
     def _check_free(self, topic: str) -> None:
         other = self._agents.get(topic)

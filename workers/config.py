@@ -17,7 +17,7 @@ from workers.settings import FIELDS, Settings
 DEFAULT_FILE: Final = Path("pool.toml")
 DEFAULT: Final = "default"
 
-_LOWER_CASE: Final = frozenset({"on_data_loss", "log_format", "log_level"})
+_LOWER_CASE: Final = frozenset({"on_data_loss", "replays", "log_format", "log_level"})
 
 
 class Loaded(msgspec.Struct, frozen=True):

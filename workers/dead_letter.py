@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
+from confluent_kafka import Message
 
-from workers.records import Headers, raw_headers
+from workers import origin as origins
+from workers.origin import PREFIX, Origin
+from workers.records import Headers
 
-PREFIX: Final = "pool."
 MESSAGE_BYTES: Final = 2 * 1024
 TRACEBACK_BYTES: Final = 8 * 1024
 ENVELOPE_BYTES: Final = 64 * 1024
@@ -48,7 +49,14 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 def envelope(
-    message: Message, error: BaseException, *, topic: str, group: str, attempts: int, failed_at_ms: int
+    message: Message,
+    error: BaseException,
+    *,
+    topic: str,
+    group: str,
+    attempts: int,
+    failed_at_ms: int,
+    origin: Origin | None = None,
 ) -> DeadLetter:
     """The dead letter for a message: key, value, timestamp and headers untouched, the pool's headers behind them.
 
@@ -57,28 +65,31 @@ def envelope(
         error: why it failed in the end.
         topic: the dead-letter topic.
         group: the consumer group that could not handle it.
-        attempts: how many it has had.
+        attempts: how many it has had since it was consumed.
         failed_at_ms: milliseconds since the epoch.
+        origin: where it was first read; None: where it was consumed.
     """
-    kind, timestamp = message.timestamp()
+    origin = origin or origins.origin_of(message, delayed=False)
     failed_at = datetime.fromtimestamp(failed_at_ms / 1000, UTC).isoformat(timespec="milliseconds")
     told: Headers = [
-        _header("origin.topic", message.topic() or ""),
-        _header("origin.partition", str(message.partition())),
-        _header("origin.offset", str(message.offset())),
+        # Where these begin, the record's own headers end.
+        _header(origins.TOPIC, origin.topic),
+        _header(origins.PARTITION, str(origin.partition)),
+        _header(origins.OFFSET, str(origin.offset)),
+        _header(origins.TIMESTAMP, str(origin.timestamp)),
         _header("group", group),
         _header("error.class", _class_name(error)),
         _header("error.message", _head(_text(error), MESSAGE_BYTES)),
         _header("error.traceback", _tail(_trace(error), TRACEBACK_BYTES)),
-        _header("attempts", str(attempts)),
+        _header(origins.ATTEMPTS, str(origin.attempts + attempts)),
         _header("failed_at", failed_at),
     ]
     return DeadLetter(
         topic=topic,
         key=message.key(),
         value=message.value(),
-        headers=[*raw_headers(message), *told],
-        timestamp=0 if kind == TIMESTAMP_NOT_AVAILABLE else timestamp,
+        headers=[*origin.headers, *told],
+        timestamp=origin.timestamp,
     )
 
 

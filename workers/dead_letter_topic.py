@@ -1,15 +1,18 @@
-"""Dead letters on their way to their topic: as whole as the brokers take them, and never lost in silence."""
+"""Records that failed on their way to their topic: as whole as the brokers take them, and never lost in silence."""
 
 from time import time_ns
 from typing import NamedTuple
 
+import msgspec
 from confluent_kafka import Message
 
+from workers.agent import Agent
 from workers.dead_letter import DeadLetter, envelope
-from workers.endings import SinkFailed, WorkerMustEnd
+from workers.endings import RecordFatal, SinkFailed, WorkerMustEnd
+from workers.origin import origin_of
 from workers.outbox import Outbox
 from workers.sink import Parcel, TimestampRefused
-from workers.slot import DEAD_LETTERS
+from workers.slot import DEAD_LETTERS, DELAYED
 
 
 class SentLetter(NamedTuple):
@@ -23,20 +26,23 @@ class SentLetter(NamedTuple):
     error: Exception
     """What it failed with, in its last attempt."""
     attempts: int
+    """How many it has had here."""
+    later: bool = False
+    """Whether it is to wait in a retry topic, and so is no dead letter yet."""
 
 
 class DeadLetterTopic:
-    """Sends the records of one agent that failed for good.
+    """Sends the records of one agent that failed: for good, or until they have waited in a retry topic.
 
     Args:
-        topic: the topic; None: such a record must end the worker, and comes here by a bug.
+        agent: whose they are.
         group: the consumer group.
         outbox: takes the letters.
         words: the worker's slot.
     """
 
-    def __init__(self, topic: str | None, group: str, outbox: Outbox, words: memoryview) -> None:
-        self._topic = topic
+    def __init__(self, agent: Agent, group: str, outbox: Outbox, words: memoryview) -> None:
+        self._agent = agent
         self._group = group
         self._outbox = outbox
         self._words = words
@@ -45,35 +51,56 @@ class DeadLetterTopic:
         """Send a record that failed with `error` in its last attempt, number `attempts`; `whole`: with its value.
 
         Raises:
+            RecordFatal: there are no dead letters.
             SinkFailed: the letter cannot be written, so the record's offset must not pass.
         """
-        assert self._topic is not None
-        letter = envelope(
-            message,
-            error,
-            topic=self._topic,
-            group=self._group,
-            attempts=attempts,
-            failed_at_ms=time_ns() // 1_000_000,
-        )
+        if self._agent.dead_letter is None:
+            raise RecordFatal(f"offset {message.offset()}: {error}") from error
+        letter = self._envelope(message, error, attempts, self._agent.dead_letter)
         self._words[DEAD_LETTERS] += 1
         if not whole:
             letter = letter.without_value(str(error))
         self._post(SentLetter(letter, whole, message, error, attempts))
 
-    def send_again(self, sent: SentLetter, refused: Exception) -> None:
-        """A letter was refused: send it without what was refused of it.
+    def send_later(self, message: Message, error: Exception, attempts: int) -> None:
+        """Send a record to wait in its next retry topic; with what a dead letter tells, but written now.
 
         Raises:
+            as `send`.
+        """
+        letter = self._envelope(message, error, attempts, self._agent.tiers[0].topic)
+        self._words[DELAYED] += 1
+        waiting = msgspec.structs.replace(letter, timestamp=0)
+        self._post(SentLetter(waiting, True, message, error, attempts, later=True))
+
+    def send_again(self, sent: SentLetter, refused: Exception) -> None:
+        """A letter was refused: send it without what was refused of it. What cannot wait is given up.
+
+        Raises:
+            RecordFatal: there are no dead letters.
             SinkFailed: nothing can be left out any more; the record's offset must not pass.
         """
         letter = sent.letter
-        if isinstance(refused, TimestampRefused) and letter.timestamp:
+        if sent.later:
+            sent.error.add_note(f"It could not wait for its next attempt: {refused}")
+            self.send(sent.message, sent.error, sent.attempts)
+        elif isinstance(refused, TimestampRefused) and letter.timestamp:
             self._post(sent._replace(letter=letter.without_timestamp()))
         elif sent.whole:
             self._post(sent._replace(letter=letter.without_value(str(refused)), whole=False))
         else:
             raise SinkFailed(f"a dead letter without its value was refused, too: {refused}") from refused
+
+    def _envelope(self, message: Message, error: Exception, attempts: int, topic: str) -> DeadLetter:
+        return envelope(
+            message,
+            error,
+            topic=topic,
+            group=self._group,
+            attempts=attempts,
+            failed_at_ms=time_ns() // 1_000_000,
+            origin=origin_of(message, delayed=self._agent.delay > 0),
+        )
 
     def _post(self, sent: SentLetter) -> None:
         letter = sent.letter

@@ -2,21 +2,37 @@
 
 import traceback
 from collections.abc import Sequence
+from enum import Enum
 from time import monotonic_ns
+from typing import Final
 
 from confluent_kafka import Message
 
 from workers.agent import Agent
 from workers.care import Condemned
+from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
-from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
+from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
+from workers.guard import Failure, Guard
 from workers.offsets import Offsets
-from workers.outbox import Attempted, Outbox
+from workers.outbox import PAUSE, Attempted, Outbox
 from workers.records import offset_of
+from workers.replay import is_replayed
 from workers.retry import Again, GiveUp, decide
 from workers.sink import Refusal
 from workers.slot import BEAT, COMMITTABLE, POSITION, RETRIES
+
+SLICE: Final = 0.2
+"""Seconds of a wait after which what else is due gets its turn: offsets, the proof of membership."""
+
+
+class Outcome(Enum):
+    """How the attempts at a record ended, unless in a Failure."""
+
+    SUCCESS = "success"
+    DRAINED = "drained"
+    """A drain came first."""
 
 
 class Failures:
@@ -28,6 +44,8 @@ class Failures:
         letters: takes what failed for good.
         offsets: what is committable, told before a wait.
         words: the worker's slot.
+        control: what may stop the task.
+        guard: keeps failures back until it is known what they are; None: none is.
     """
 
     def __init__(
@@ -37,12 +55,16 @@ class Failures:
         letters: DeadLetterTopic,
         offsets: Offsets,
         words: memoryview,
+        control: Control,
+        guard: Guard | None = None,
     ) -> None:
         self._agent = agent
         self._outbox = outbox
         self._letters = letters
         self._offsets = offsets
         self._words = words
+        self._control = control
+        self._guard = guard
         self._settled: set[tuple[int, int]] = set()
         """First offset and number of the records whose refused results are dealt with, above what is committable."""
 
@@ -58,7 +80,7 @@ class Failures:
             WorkerMustEnd: the worker cannot go on.
         """
         for message, position in zip(messages, positions, strict=False):
-            if not self._outbox.may_go_on() or not self.settle(message, error):
+            if not self._may_go_on() or not self.settle(message, error):
                 return
             self._words[POSITION] = position
 
@@ -67,23 +89,44 @@ class Failures:
 
         Raises:
             RecordFatal: it failed for good and the agent has no dead-letter topic.
+            Outage: not only this one failed; they will be read again.
             WorkerMustEnd: the worker cannot go on.
         """
+        outcome = self._try(message, error, self._guard)
+        if isinstance(outcome, Failure):
+            self._pass_over(outcome)
+        elif outcome is Outcome.SUCCESS and self._guard is not None:
+            self._send(self._guard.succeeded())
+        return outcome is not Outcome.DRAINED
+
+    def _try(self, message: Message, error: Exception | None, guard: Guard | None) -> "Outcome | Failure":
+        """Try a record as often as it is worth it, and while the guard holds it even more often."""
         agent, attempts = self._agent, 1
         if error is None:
-            error = self._attempt(message, attempts)
+            error = self._attempt(message, attempts, guard)
         while error is not None:
             error = agent.cause(message, error)
-            match decide(error, attempts, agent.retries, dead_letter=agent.dead_letter is not None):
-                case Again(delay):
-                    if not self._wait(delay):
-                        return False
-                case GiveUp():
-                    self._give_up(message, error, attempts)
-                    return True
+            covered = agent.retries.covers(error)
+            step = decide(
+                error,
+                agent.retries.attempts if guard is not None and guard.looking else attempts,
+                agent.retries,
+                dead_letter=agent.dead_letter is not None,
+                later=bool(agent.tiers),
+            )
+            delay: float | None = None
+            if isinstance(step, Again):
+                delay = step.delay
+            elif guard is not None and covered:
+                delay = guard.hold()
+            if delay is None:
+                assert isinstance(step, GiveUp)
+                return Failure(message, error, attempts, step, counts=covered and not is_replayed(message))
+            if not self._wait(delay):
+                return Outcome.DRAINED
             attempts += 1
-            error = self._attempt(message, attempts)
-        return True
+            error = self._attempt(message, attempts, guard)
+        return Outcome.SUCCESS
 
     def settle_with_care(self, message: Message, condemned: Condemned | None) -> bool:
         """As `settle`, for a record that may do harm: a condemned one is not handled any more.
@@ -93,8 +136,65 @@ class Failures:
         """
         if condemned is None:
             return self.settle(message, None)
-        self._give_up(message, condemned.error, condemned.attempts, whole=condemned.whole)
+        error, attempts, whole = condemned
+        self._pass_over(Failure(message, error, attempts, GiveUp.DEAD_LETTER, counts=False, whole=whole))
         return True
+
+    @property
+    def open(self) -> bool:
+        """Whether the next record is to be settled here, whatever it is."""
+        return self._guard is not None and self._guard.open
+
+    def idle(self) -> None:
+        """There is no next record, for the moment.
+
+        Raises:
+            as `settle`.
+        """
+        if self._guard is not None and self._guard.open:
+            self._send(self._guard.idle())
+
+    def leave(self) -> None:
+        """At the end: what is kept back is the next worker's to decide."""
+        if self._guard is not None and self._guard.first is not None:
+            self._words[POSITION] = self._guard.first
+        self.forget()
+
+    def forget(self) -> None:
+        """What is kept back will be read again."""
+        if self._guard is not None:
+            self._guard.forget()
+        self._offsets.hold(None)
+
+    def _pass_over(self, failure: Failure) -> None:
+        """Send a record on to where it is to go, or keep it back until it is known whether it is to go there."""
+        if self._guard is None or failure.end is GiveUp.FAIL:
+            self._send([failure])
+        else:
+            self._send(self._guard.failed(failure))
+
+    def _catch_up(self, kept: Sequence[Failure]) -> bool:
+        """Before a success is sent, try those before it once more, in their order; whether one succeeded."""
+        position, failing = self._words[POSITION], []
+        for failure in kept:
+            message, attempts = failure.message, failure.attempts + 1
+            self._words[POSITION] = offset_of(message)  # it is the record in hand
+            error = self._attempt(message, attempts) if failure.counts else failure.error
+            if error is not None:
+                error = self._agent.cause(message, error)
+                end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
+                failing.append(failure._replace(error=error, end=end, attempts=failure.attempts + failure.counts))
+        self._words[POSITION] = position
+        self._send(failing)
+        return len(failing) < len(kept)
+
+    def _send(self, failures: Sequence[Failure]) -> None:
+        for message, error, attempts, end, _, whole in failures:
+            if end is GiveUp.LATER:
+                self._letters.send_later(message, error, attempts)
+            else:
+                self._letters.send(message, error, attempts, whole=whole)
+        self._offsets.hold(None if self._guard is None else self._guard.first)
 
     def settle_refusals(self, refusals: Sequence[Refusal]) -> None:
         """The brokers refused what was sent: that is its record's failure, long after the position has passed it.
@@ -111,12 +211,14 @@ class Failures:
                 message, attempts = origin if isinstance(origin, Attempted) else (origin, 1)
                 self._settle_refused(message[0] if isinstance(message, list) else message, error, attempts)
 
-    def _attempt(self, message: Message, number: int) -> Exception | None:
+    def _attempt(self, message: Message, number: int, guard: Guard | None = None) -> Exception | None:
         """Handle one record and send what comes of it; what went wrong."""
         agent = self._agent
         self._words[BEAT] = monotonic_ns()
         try:
             outputs = agent.outputs(agent.call(message))
+            if guard is not None and guard.doubtful and self._catch_up(guard.succeeded()):
+                outputs = agent.outputs(agent.call(message))  # for the handler, too, it comes behind them
             self._outbox.send(outputs, None if agent.batch else message.key(), Attempted(message, number))
         except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
             return failure(raised)
@@ -126,16 +228,24 @@ class Failures:
         """Wait before another attempt; False where a drain came first."""
         self._words[RETRIES] += 1
         self._offsets.report(self.settle_refusals, idle=True)
-        return self._outbox.may_go_on(delay)
+        while delay > 0:
+            if self._control.wait(min(delay, SLICE)):
+                return False
+            delay -= SLICE
+            self._offsets.report(self.settle_refusals, idle=True)
+        return self._may_go_on()
 
-    def _give_up(self, message: Message, error: Exception, attempts: int, *, whole: bool = True) -> None:
-        if self._agent.dead_letter is None:
-            raise RecordFatal(f"offset {message.offset()}: {error}") from error
-        self._letters.send(message, error, attempts, whole=whole)
+    def _may_go_on(self) -> bool:
+        """Wait for the lease, and meanwhile prove membership where only a worker can; False where a drain comes."""
+        while not self._control.draining and not self._control.leased():
+            self._offsets.prove(self.settle_refusals)
+            self._outbox.end_if_overdue()
+            self._control.wait(PAUSE)
+        return not self._control.draining
 
     def _settle_refused(self, message: Message, error: Exception, attempts: int) -> None:
         if self._first_time(offset_of(message), 1):
-            self._give_up(message, error, attempts)
+            self._letters.send(message, error, attempts)
 
     def _settle_again(self, batch: list[Message]) -> None:
         """One of a batch's results was refused, and nobody knows whose it was: its records one by one."""
@@ -143,7 +253,10 @@ class Failures:
             return
         with self._offsets.withheld():
             for message in batch:
-                if not self.settle(message, None):
+                outcome = self._try(message, None, None)
+                if isinstance(outcome, Failure):
+                    self._send([outcome])
+                elif outcome is Outcome.DRAINED:
                     raise SinkFailed("drained while a batch with a refused result was tried again; it is read again")
 
     def _first_time(self, offset: int, count: int) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 from workers.app import App
 from workers.errors import AppInvalid, PoolError
 from workers.guarantee import Guarantee
+from workers.tiers import Tier
 
 _OURS: Final = str(Path(__file__).parent)
 
@@ -25,6 +26,12 @@ class AgentDeclaration(msgspec.Struct, frozen=True):
     output: str | None
     dead_letter: str | None
     batch: int | None
+    tiers: tuple[Tier, ...] = ()
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Its input topic, and its retry topics."""
+        return (self.topic, *(tier.topic for tier in self.tiers))
 
 
 class Declaration(msgspec.Struct, frozen=True):
@@ -59,7 +66,7 @@ def load_app(name: str, *, group: str | None = None) -> App:
 def declaration(app: App) -> Declaration:
     """What the app declares, as plain data."""
     agents = tuple(
-        AgentDeclaration(agent.name, agent.topic, agent.output, agent.dead_letter, agent.batch)
+        AgentDeclaration(agent.name, agent.topic, agent.output, agent.dead_letter, agent.batch, agent.tiers)
         for agent in app.agents.values()
     )
     return Declaration(app.group, agents, app.guarantee)

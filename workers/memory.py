@@ -64,13 +64,20 @@ class Lane:
         group: the consumer group, for dead letters.
         results: where results are added.
         dead_letters: where dead letters are added.
+        retries: where records are added that wait in retry topics.
     """
 
     def __init__(
-        self, agent: Agent, place: TopicPartition, group: str, results: list[Written], dead_letters: list[Written]
+        self,
+        agent: Agent,
+        place: TopicPartition,
+        group: str,
+        results: list[Written],
+        dead_letters: list[Written],
+        retries: list[Written],
     ) -> None:
         self._source = MemorySource(place)
-        sink = MemorySink(agent.codec, results, dead_letters)
+        sink = MemorySink(agent.codec, results, dead_letters, retries)
         words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self._task = PartitionTask(agent, self._source, sink, words, Unhurried(), group=group, flush_interval=0.0)
 
@@ -109,8 +116,11 @@ class MemorySource:
 class MemorySink:
     """Acknowledges at once."""
 
-    def __init__(self, codec: Codec, results: list[Written], dead_letters: list[Written]) -> None:
+    def __init__(
+        self, codec: Codec, results: list[Written], dead_letters: list[Written], retries: list[Written]
+    ) -> None:
         self._codec = codec
+        self._retries = retries
         self._results = results
         self._dead_letters = dead_letters
         self.refusals: list[Refusal] = []
@@ -125,8 +135,13 @@ class MemorySink:
             timestamp=parcel.timestamp or None,
             codec=self._codec,
         )
-        (self._dead_letters if isinstance(origin, SentLetter) else self._results).append(written)
+        self._place_for(origin).append(written)
         return True
+
+    def _place_for(self, origin: Any) -> list[Written]:
+        if not isinstance(origin, SentLetter):
+            return self._results
+        return self._retries if origin.later else self._dead_letters
 
     def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
         return self.send(Parcel(topic, value, key), origin)

@@ -16,6 +16,9 @@ Settle = Callable[[Sequence[Refusal]], None]
 class Offsets:
     """Stores a position as committable once every result and dead letter of the records below it is acknowledged.
 
+    Under load there is no moment at which nothing is on its way. So from time to time what is sent is held back, while
+    records go on being handled, until all that was sent before is acknowledged: nobody waits for the brokers.
+
     Args:
         outbox: what was sent.
         words: the worker's slot.
@@ -28,6 +31,9 @@ class Offsets:
         self._flush_interval_ns = int(flush_interval * 1e9)
         self._flushed_at = monotonic_ns()
         self._withheld = False
+        self._held: int | None = None
+        self._mark = self._marked_at = 0
+        """While results are held back: the position from which on they are, and since when."""
 
     def report(self, settle: Settle, *, idle: bool) -> None:
         """Store what is committable, when it can be known at no cost or it is time to make sure.
@@ -39,11 +45,17 @@ class Offsets:
         Raises:
             as `flush`.
         """
-        if self._withheld or self._words[COMMITTABLE] == self._words[POSITION]:
+        if self._withheld or self._words[COMMITTABLE] == self._safe():
             return
-        if self._outbox.settled():
-            self._store()
-        elif idle or monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
+        if self._outbox.holding:
+            self._pass_mark()
+        elif self._outbox.settled():
+            self._store(self._safe())
+        elif not idle and monotonic_ns() - self._flushed_at >= self._flush_interval_ns:
+            self._mark, self._marked_at = self._safe(), monotonic_ns()
+            self._outbox.hold()
+            self._pass_mark()
+        if (idle and self._words[COMMITTABLE] != self._safe()) or self._outbox.refused():
             self.flush(settle)
 
     def flush(self, settle: Settle) -> None:
@@ -60,7 +72,7 @@ class Offsets:
                 settle(refusals)
             elif not pending:
                 break
-        self._store()
+        self._store(self._safe())
         self._count(began)
 
     def prove(self, settle: Settle) -> None:
@@ -70,6 +82,10 @@ class Offsets:
         """Take back what is not committed; nothing can be, here."""
         raise AssertionError("only transactions can be taken back") from cause
 
+    def hold(self, offset: int | None) -> None:
+        """From now on nothing at or above `offset` is committable, wherever the position is; None: all is again."""
+        self._held = offset
+
     @contextmanager
     def withheld(self) -> Iterator[None]:
         """While a record below the position is handled again, nothing is committable."""
@@ -78,8 +94,19 @@ class Offsets:
         # Where an error ends this, it ends the worker.
         self._withheld = False
 
-    def _store(self) -> None:
-        self._words[COMMITTABLE] = self._words[POSITION]
+    def _pass_mark(self) -> None:
+        """Where all that was sent before the mark is acknowledged: hold nothing back any more."""
+        if self._outbox.settled():
+            self._store(self._mark)
+            self._count(self._marked_at)
+            self._outbox.release()
+
+    def _safe(self) -> int:
+        """The position, or the offset from which on nothing is committable."""
+        return self._words[POSITION] if self._held is None else self._held
+
+    def _store(self, position: int) -> None:
+        self._words[COMMITTABLE] = position
         self._flushed_at = monotonic_ns()
 
     def _count(self, began: int) -> None:

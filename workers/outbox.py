@@ -1,5 +1,6 @@
 """Results on their way from a handler to the sink, no faster than the lease and the sink's room allow."""
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import Any, Final, NamedTuple
@@ -17,6 +18,14 @@ from workers.slot import BEAT, RESULTS
 
 PAUSE: Final = 0.05
 """Seconds between two looks at what is waited for: the lease, room in the queue, acknowledgements."""
+
+PUSH: Final = 0.001
+"""Seconds for the client to notice that it is to send at once, and not linger."""
+
+MOST_HELD: Final = 10_000
+"""Results that are held back at most; then their worker waits."""
+
+MOST_BYTES_HELD: Final = 8 * 1024 * 1024
 
 
 class Attempted(NamedTuple):
@@ -46,12 +55,14 @@ class Outbox:
         self._sink = sink
         self._words = words
         self._control = control
+        self._held: deque[tuple[Parcel, Any]] | None = None
+        self._held_bytes = 0
         # What belongs to a transaction nobody sees before the group has taken this worker for a member's.
         self._may_send = _always if atomic else control.leased
         self.prove: Callable[[], None] = _nothing
         """Proves membership, where only this worker can, while it waits for the lease."""
         self.sent = 0
-        """Results that the sink has accepted."""
+        """Results that are on their way."""
 
     def send_result(self, result: Any, message: Message) -> None:
         """Send what a handler returned for a record, with the record's key.
@@ -66,7 +77,7 @@ class Outbox:
             return
         # What most results are: the same as above, without its Output and lists.
         value = self._encode(result)
-        if not (self._may_send() and self._sink.send_value(topic, value, key, message)):
+        if self._held is not None or not (self._may_send() and self._sink.send_value(topic, value, key, message)):
             self.accept(Parcel(topic, value, key), message)
         self.sent += 1
 
@@ -92,7 +103,7 @@ class Outbox:
         self.sent += len(parcels)
 
     def accept(self, parcel: Parcel, origin: Any) -> None:
-        """Have the sink accept one message, waiting for the lease and for room.
+        """Have the sink accept one message, waiting for the lease and for room, or hold it back.
 
         Raises:
             LeaseLost: it may no longer be sent.
@@ -102,9 +113,44 @@ class Outbox:
         while True:
             if not self._may_send() and not self.may_go_on():
                 raise LeaseLost("drained while a result waited for the lease; its record will be read again")
-            if self._sink.send(parcel, origin):
+            if self._keep(parcel, origin) if self._held is not None else self._sink.send(parcel, origin):
                 return
             self.wait()
+
+    @property
+    def holding(self) -> bool:
+        """Whether what is sent now is held back."""
+        return self._held is not None
+
+    def hold(self) -> None:
+        """Hold back what is sent from now on, so that `settled` tells of what was sent before; hurry that along.
+
+        Raises:
+            SinkFailed: something is lost.
+        """
+        self._held, self._held_bytes = deque(), 0
+        self._sink.wait(PUSH)
+
+    def release(self) -> None:
+        """Hand the sink what was held back, as far as the lease and its room allow; what is not stays held."""
+        while self._held and self._control.leased():
+            parcel, origin = self._held[0]
+            try:
+                if not self._sink.send(parcel, origin):
+                    return
+            except ResultRefused as refused:
+                self._sink.refusals.append(Refusal(origin, refused))
+            self._held.popleft()
+        self._held = self._held or None
+
+    def _keep(self, parcel: Parcel, origin: Any) -> bool:
+        """Hold a message back; False where too much is held already."""
+        assert self._held is not None
+        if len(self._held) >= MOST_HELD or self._held_bytes >= MOST_BYTES_HELD:
+            return False
+        self._held.append((parcel, origin))
+        self._held_bytes += len(parcel.value or b"")
+        return True
 
     def may_go_on(self, delay: float = 0.0) -> bool:
         """Wait `delay` seconds, then for the lease; False where a drain comes, or has come.
@@ -121,12 +167,16 @@ class Outbox:
         return not drained
 
     def settled(self) -> bool:
-        """Whether all that was sent is acknowledged, as far as can be told without waiting.
+        """Whether all that the sink was given is acknowledged, as far as can be told without waiting.
 
         Raises:
             SinkFailed: something is lost.
         """
         return self._sink.pending() == 0 and not self._sink.refusals
+
+    def refused(self) -> bool:
+        """Whether the brokers have refused something that `take_refusals` has not taken yet."""
+        return bool(self._sink.refusals)
 
     def wait(self) -> int:
         """Wait a moment for acknowledgements, giving a sign of life; how many are still missing.
@@ -137,7 +187,9 @@ class Outbox:
         """
         self._words[BEAT] = monotonic_ns()
         self._words[RESULTS] = self.sent
-        pending = self._sink.wait(PAUSE)
+        if self._held is not None:
+            self.release()
+        pending = self._sink.wait(PAUSE) + len(self._held or ())
         if pending:
             self.end_if_overdue()
         return pending
@@ -153,7 +205,7 @@ class Outbox:
         Raises:
             LeaseLost: something would be: whenever the client can, be it minutes later and beside the next owner's.
         """
-        if not self._atomic and self._control.overdue() and (pending := self._sink.pending()):
+        if not self._atomic and self._control.overdue() and (pending := self._sink.pending() + len(self._held or ())):
             raise LeaseLost(f"{pending} results were unsent when the lease ended; their records will be read again")
 
     def _parcel(self, output: Output, key: bytes | None) -> Parcel:

@@ -84,6 +84,10 @@ class Record:
         """The headers in their order, as pairs of a name and raw bytes or None; a name may occur more than once."""
         return raw_headers(self._message)
 
+    def read_as(self, retold: Callable[[Message], Message]) -> "Record":
+        """The same value and key, with `retold` to say where they came from."""
+        return Record(retold(self._message), self.value, self._decode_key)
+
     def __repr__(self) -> str:
         return f"<Record {self.topic}[{self.partition}] offset {self.offset}>"
 

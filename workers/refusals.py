@@ -23,7 +23,7 @@ def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
         case SentLetter() as sent:
             if not sent.whole:
                 raise SinkFailed(f"a dead letter without its value was refused, too: {refusal.error}")
-            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=False)
+            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=sent.later)
         case Attempted(message, attempts):
             return offset_of(message), Condemned(refusal.error, attempts)
         case [Message() as message]:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from workers.records import raw_headers
+from workers.records import offset_of, raw_headers
 
 REPLAY_GROUP: Final = "pool.replay.group"
 """The header of a replayed record: the consumer group that it is for, in UTF-8."""
@@ -29,6 +29,11 @@ class Own(NamedTuple):
     """For each message the position once it is handled: the next one's offset, or what follows all that was polled."""
     begin: int
     """The position before the first of them is handled; behind everything where none is left."""
+
+
+def is_replayed(message: Message) -> bool:
+    """Whether a record was replayed, and so has failed before."""
+    return any(name == REPLAY_GROUP for name, _ in raw_headers(message))
 
 
 def is_for(message: Message, group: str) -> bool:
@@ -55,11 +60,5 @@ def own(messages: list[Message], positions: Sequence[int], group: str) -> Own | 
     kept = [message for message in messages if is_for(message, group)]
     if len(kept) == len(messages):
         return None
-    offsets = [_offset(message) for message in kept] + [positions[-1]]
+    offsets = [offset_of(message) for message in kept] + [positions[-1]]
     return Own(kept, offsets[1:], offsets[0])
-
-
-def _offset(message: Message) -> int:
-    offset = message.offset()
-    assert offset is not None, "only produced messages have no offset"
-    return offset

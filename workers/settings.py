@@ -132,6 +132,27 @@ class Settings(Struct, frozen=True, kw_only=True):
         GuaranteeName | None,
         _choice("What holds over failures, in place of the App's own.", "at_least_once", "exactly_once"),
     ] = None
+    guard_share: Annotated[
+        float,
+        Meta(
+            description="Of the last guard_window records, above which failures are an outage: the partition then waits"
+            " and tries again. 1: never.",
+            extra={"allowed": "a share from 0 to 1"},
+            gt=0,
+            le=1,
+        ),
+    ] = 0.5
+    guard_window: Annotated[int, _count("Of how many records guard_share is a share.", 1, 100_000)] = 100
+    guard_wait: Annotated[
+        float,
+        _seconds(
+            "For how long a failed record waits for the next one, which tells whether it fails by itself.", 0.1, 3600
+        ),
+    ] = 10.0
+    replays: Annotated[
+        Literal["own", "all"],
+        _choice("Which records sent back by `dead replay` are handled: those for this group, or all.", "own", "all"),
+    ] = "own"
     start: Annotated[
         Literal["earliest", "latest"] | int,
         _about(

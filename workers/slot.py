@@ -35,7 +35,15 @@ RETRIES: Final = 12
 DEAD_LETTERS: Final = 13
 FLUSHES: Final = 14
 FLUSH_NS: Final = 15
-ABORTS: Final = 16
+DELAYED: Final = 16
+"""Records sent to a retry topic."""
+SKIPPED: Final = 17
+"""Records passed over because they were replayed for another group."""
+
+GUARDED: Final = 18
+"""1 while the guard holds the record in hand, because too many failed lately; else 0."""
+ABORTS: Final = 19
+"""Transactions that were taken back."""
 
 # librdkafka's essentials, at its last report.
 RTT_US: Final = 20
@@ -87,6 +95,8 @@ COUNTERS: Final = (
     FLUSHES,
     FLUSH_NS,
     ABORTS,
+    DELAYED,
+    SKIPPED,
     TX_RETRIES,
     TX_BYTES,
     RX_BYTES,

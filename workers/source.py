@@ -97,6 +97,14 @@ class KafkaSource:
         _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)
         return max(high, -1)
 
+    def pause(self) -> None:
+        """Fetch nothing until `resume`; polls go on."""
+        self._consumer.pause([self._partition])
+
+    def resume(self) -> None:
+        """Fetch again, from behind what was polled last."""
+        self._consumer.resume([self._partition])
+
     def rewind(self, offset: int) -> None:
         self._consumer.assign([TopicPartition(self._partition.topic, self._partition.partition, offset)])
 

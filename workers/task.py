@@ -13,15 +13,18 @@ from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic
 from workers.endings import Rewind
 from workers.failures import Failures, failure
+from workers.guard import Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import PAUSE, Outbox
 from workers.records import Record, offset_of
+from workers.replay import Replays, own
 from workers.sink import Sink
 from workers.slot import (
     BATCH,
     BEAT,
     COMMITTABLE,
     DEAD_LETTERS,
+    DELAYED,
     END,
     HANDLER,
     LATENCY,
@@ -29,6 +32,7 @@ from workers.slot import (
     POSITION,
     RECORDS,
     RESULTS,
+    SKIPPED,
 )
 from workers.source import Source
 from workers.transactional_sink import TransactionalSink
@@ -61,6 +65,8 @@ class PartitionTask:
         care: which records to handle one by one, and which not at all.
         flush_records: records after which a transactional sink commits, where that is sooner.
         proof_interval: seconds after which a transaction proves membership, if nothing else has.
+        replays: which replayed records to handle.
+        guard: what keeps an outage from filling the dead letters; None: nothing.
     """
 
     def __init__(
@@ -76,8 +82,11 @@ class PartitionTask:
         care: Care | None = None,
         flush_records: int | None = None,
         proof_interval: float = 5.0,
+        replays: Replays = Replays.OWN,
+        guard: Guard | None = None,
     ) -> None:
         self._agent = agent
+        self._skips_for = group if replays is Replays.OWN else None
         self._source = source
         self._words = words
         self._control = control
@@ -97,8 +106,8 @@ class PartitionTask:
         else:
             self._outbox = Outbox(agent, sink, words, control)
             self._offsets = Offsets(self._outbox, words, flush_interval)
-        letters = DeadLetterTopic(agent.dead_letter, group, self._outbox, words)
-        self._failures = Failures(agent, self._outbox, letters, self._offsets, words)
+        letters = DeadLetterTopic(agent, group, self._outbox, words)
+        self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, guard)
         self._handle = self._handle_batch if agent.batch else self._handle_each
 
     def run(self) -> None:
@@ -112,6 +121,7 @@ class PartitionTask:
                 self.turn()
             except Rewind as cause:
                 self._rewind(cause)
+        self._failures.leave()
         try:
             self._offsets.flush(self._failures.settle_refusals)
         except Rewind as cause:
@@ -133,6 +143,8 @@ class PartitionTask:
             return
         if end is not None and end > words[POSITION]:
             words[POSITION] = end
+        if not messages:
+            self._failures.idle()
         self._report(idle=not messages)
 
     def _handle_all(self, messages: list[Message]) -> bool:
@@ -141,11 +153,19 @@ class PartitionTask:
         self._words[POLLED] = positions[-1]
         # Across a gap in the log: it names the record in hand.
         self._words[POSITION] = offset_of(messages[0])
+        if self._skips_for is not None and (mine := own(messages, positions, self._skips_for)):
+            self._words[SKIPPED] += len(messages) - len(mine.messages)
+            self._words[POSITION] = mine.begin
+            messages, positions = mine.messages, mine.positions
+            if not messages:
+                return True
         self._observe_latency(messages[0])
         while self._may_go_on():
             began = monotonic_ns()
             if self._care.needed(self._words[POSITION]):
                 failed = self._handle_with_care(messages[0], positions[0])
+            elif self._failures.open:
+                failed = Failed(messages[:1], None)
             else:
                 failed = self._handle(messages, positions)
             done = bisect_right(positions, self._words[POSITION])
@@ -169,21 +189,29 @@ class PartitionTask:
         return not control.draining
 
     def _rewind(self, cause: Rewind) -> None:
-        self._offsets.rewind(cause)
-        self._words[POSITION] = self._words[COMMITTABLE]
-        self._source.rewind(self._words[COMMITTABLE])
+        self._failures.forget()
+        if isinstance(cause, Outage):
+            self._words[POSITION] = cause.offset
+        else:
+            self._offsets.rewind(cause)
+            self._words[POSITION] = self._words[COMMITTABLE]
+        self._source.rewind(self._words[POSITION])
 
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
         """Handle one record that may do harm."""
-        offset, letters = offset_of(message), self._words[DEAD_LETTERS]
+        offset, sent = offset_of(message), self._set_aside()
         if self._care.alone(offset):
             self._offsets.flush(self._failures.settle_refusals)
         if self._failures.settle_with_care(message, self._care.condemned.get(offset)):
             self._words[POSITION] = position
             # A letter would be sent again if the next record killed this worker.
-            if self._care.alone(offset) or self._words[DEAD_LETTERS] > letters:
+            if self._care.alone(offset) or self._set_aside() > sent:
                 self._offsets.flush(self._failures.settle_refusals)
         return None
+
+    def _set_aside(self) -> int:
+        """How many records were sent elsewhere than to the results."""
+        return self._words[DEAD_LETTERS] + self._words[DELAYED]
 
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle messages one by one, until there is cause to stop or one fails.
@@ -205,6 +233,9 @@ class PartitionTask:
             message = messages[bisect_right(positions, words[at])]
             # A null value is not what this way decodes: nothing was tried yet.
             return Failed([message], failure(raised) if message.value() is not None else None)
+        finally:
+            # Not kept until the next turn: two polls' messages at once are more than a core's cache holds.
+            turn.clear()
         return None
 
     def _handle_batch(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:

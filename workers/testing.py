@@ -1,7 +1,8 @@
 """An app under test without a broker: feed records, read results and dead letters.
 
 What runs is the worker's own `PartitionTask`, between a source and a sink in memory. So decoding, retries, dead letters
-and the rules for results are the real ones; only waiting is not: a retry follows at once.
+and the rules for results are the real ones; only waiting is not: a retry follows at once, a delayed one too, and no
+guard waits for a failing downstream.
 """
 
 from collections.abc import Iterable
@@ -37,6 +38,9 @@ class Driver:
         self._lanes: dict[TopicPartition, Lane] = {}
         self._results: list[Written] = []
         self._dead_letters: list[Written] = []
+        self._retries: list[Written] = []
+        self._retried = 0
+        """How many of these have had their turn."""
 
     def __enter__(self) -> Self:
         self._app.check()
@@ -88,7 +92,7 @@ class Driver:
 
         Takes and raises what `send` does; key, headers and timestamp are those of each record.
         """
-        agent = self._agent(topic)
+        agent = self._app.agent_for(topic)
         lane = self._lane(agent, partition)
         lane.feed(
             agent.encode_key(key),
@@ -96,6 +100,7 @@ class Driver:
             header_pairs(headers),
             time_ns() // 1_000_000 if timestamp is None else timestamp,
         )
+        self._follow_retries()
 
     def results(self, topic: str | None = None) -> list[Written]:
         """All results so far, in the order of their writing; those for `topic` alone where it is given."""
@@ -105,16 +110,24 @@ class Driver:
         """All dead letters so far, in the order of their writing; those in the dead-letter topic `topic` alone."""
         return [letter for letter in self._dead_letters if topic in (None, letter.topic)]
 
-    def _agent(self, topic: str) -> Agent:
-        agent = self._app.agents.get(topic)
-        if agent is None:
-            raise LookupError(f"no agent reads topic {topic!r}; the app reads {', '.join(self._app.agents)}")
-        return agent
+    def retries(self, topic: str | None = None) -> list[Written]:
+        """All records that were sent to retry topics so far (`delayed=`); those in the retry topic `topic` alone.
+
+        Each of them has had its turn there at once.
+        """
+        return [retry for retry in self._retries if topic in (None, retry.topic)]
+
+    def _follow_retries(self) -> None:
+        while self._retried < len(self._retries):
+            retry = self._retries[self._retried]
+            self._retried += 1
+            lane = self._lane(self._app.agent_for(retry.topic), 0)
+            lane.feed(retry.key, [retry.value], retry.headers, time_ns() // 1_000_000)
 
     def _lane(self, agent: Agent, partition: int) -> Lane:
         place = TopicPartition(agent.topic, partition)
         if place not in self._lanes:
-            self._lanes[place] = Lane(agent, place, self._app.group, self._results, self._dead_letters)
+            self._lanes[place] = Lane(agent, place, self._app.group, self._results, self._dead_letters, self._retries)
         return self._lanes[place]
 
 

@@ -91,7 +91,7 @@ class TransactionalOffsets(Offsets):
         Raises:
             as `flush`.
         """
-        if self._words[COMMITTABLE] == self._words[POSITION]:
+        if self._words[COMMITTABLE] == self._safe():
             self.prove(settle)
         elif idle or self._due():
             self.flush(settle)
@@ -107,7 +107,7 @@ class TransactionalOffsets(Offsets):
             began = monotonic_ns()
             with suppress(SinkFailed):  # it is told again
                 self._sink.wait(0)
-            self._commit(self._words[POSITION])
+            self._commit(self._safe())
             self._count(began)
 
     def prove(self, settle: Settle) -> None:
@@ -133,7 +133,7 @@ class TransactionalOffsets(Offsets):
         try:
             # A sign of life would be taken for one of the handler's.
             self._sink.quiet = True
-            position = self._words[POSITION]
+            position = self._safe()
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
             unsent = self._overdue() and last_offset(self._sink.latest) < position
             if unsent and not self._sink.wait(PAUSE) and self._sink.spoilt is None:

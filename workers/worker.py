@@ -10,15 +10,19 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from workers import kafka, metrics
 from workers.app import App
 from workers.care import Care, Condemned
+from workers.delayed_source import DelayedSource
 from workers.endings import CannotStart, Fenced, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
+from workers.guard import Guard
 from workers.log import add_facts, log
 from workers.protocol import Channel, Ended, Fork, Killer, Ready, Setup, ToWorker
 from workers.records import TopicPartition
+from workers.replay import Replays
+from workers.settings import Settings
 from workers.sink import KafkaSink
 from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
-from workers.source import KafkaSource
+from workers.source import KafkaSource, Source
 from workers.statistics import ClientStatistics
 from workers.task import PartitionTask
 from workers.transactional_sink import TransactionalSink
@@ -88,27 +92,29 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
 def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
     settings = setup.settings
     statistics = ClientStatistics(words)
-    properties = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
-    reading = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer)
+    properties_out = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
+    properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer)
     start = job.start
     if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
         place = TopicPartition(job.topic, job.partition)
-        producer = Producer(kafka.transactional(properties, app.group, place))
+        producer = Producer(kafka.transactional(properties_out, app.group, place))
         transactions = TransactionalSink(producer, place, watch.alive)
-        consumer = Consumer({**reading, "isolation.level": "read_committed"})
+        consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:
-        producer, consumer = Producer(properties), Consumer(reading)
+        producer, consumer = Producer(properties_out), Consumer(properties_in)
         sink = KafkaSink(producer)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
+    agent = app.agent_for(job.topic)
     most = min(settings.batch_size, settings.flush_records or settings.batch_size)
-    source = KafkaSource(consumer, job.topic, job.partition, start, most)
+    reading = KafkaSource(consumer, job.topic, job.partition, start, most)
+    source: Source = DelayedSource(reading, agent.delay) if agent.delay else reading
     _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
-        app.agents[job.topic],
+        agent,
         source,
         sink,
         words,
@@ -118,7 +124,16 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         flush_records=settings.flush_records,
         care=Care(job.careful_until, condemned),
         proof_interval=settings.lease_seconds / 3,
+        replays=Replays(settings.replays),
+        # What lies in a retry topic has failed before, and much of it fails by itself: there it could tell nothing.
+        guard=None if agent.delay else _guard(settings, words),
     )
+
+
+def _guard(settings: Settings, words: memoryview) -> Guard | None:
+    if settings.guard_share == 1:
+        return None
+    return Guard(words, share=settings.guard_share, window=settings.guard_window, wait=settings.guard_wait)
 
 
 def _killed_by(killer: Killer) -> WorkerKiller:

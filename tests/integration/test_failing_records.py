@@ -5,6 +5,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
+from tests.support.figures import Figures
 from tests.support.readings import encode, reading
 from tests.support.scene import SCRIPTED, Scene
 from workers.records import raw_headers
@@ -13,7 +14,7 @@ COUNT = 10_000
 EVERY = 1000
 
 
-def test_one_in_a_thousand(scene: Scene) -> None:
+def test_one_in_a_thousand(scene: Scene, figure: Figures) -> None:
     sent = [_message(seq) for seq in range(COUNT)]
     scene.topics.send_raw(scene.input, sent)
     pool = scene.pool(SCRIPTED).wait_running()
@@ -23,6 +24,7 @@ def test_one_in_a_thousand(scene: Scene) -> None:
     assert results.repeated == []
 
     letters = sorted(scene.topics.read(scene.dead), key=_seq)
+    figure("records, results, dead letters", f"{COUNT:,}, {len(results.seen):,}, {len(letters)}", f"{len(bad)} letters")
     assert [_seq(letter) for letter in letters] == sorted(bad)
     for letter in letters:
         _assert_untouched(letter, sent[_seq(letter)])

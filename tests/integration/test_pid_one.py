@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from signal import SIGTERM
 
 import pytest
@@ -32,3 +33,20 @@ def test_as_process_one(scene: Scene) -> None:
     assert pool.wait_exit(15) == 0
     wait_for(lambda: not running(init), 2, "process 1 to end")
     assert scene.topics.lag(scene.group, scene.input) == 0
+
+
+@pytest.mark.skipif(not _allowed(), reason="this machine does not let a process have a PID namespace of its own")
+def test_as_process_one_it_stops_while_it_still_starts(scene: Scene) -> None:
+    """The kernel drops what process 1 has no handler for, so the signal is held from the first line on."""
+    pool = scene.pool(through=UNSHARE)
+    wait_for(lambda: children(pool.pid), 5, "process 1", every=0.001)
+    (init,) = children(pool.pid)
+    wait_for(lambda: _holds(init, SIGTERM), 5, "it to hold what asks it to stop", every=0.001)
+    os.kill(init, SIGTERM)
+    assert pool.get("/livez")[0] == 0, "it was asked too late for this test"
+    assert pool.wait_exit(15) == 0
+
+
+def _holds(pid: int, number: int) -> bool:
+    (mask,) = (line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if "SigBlk" in line)
+    return bool(int(mask, 16) >> (number - 1) & 1)

@@ -1,11 +1,13 @@
 """A worker without a sign of life is replaced; one that is merely slow is not."""
 
+import time
 from pathlib import Path
 from signal import SIGSTOP
 
 import pytest
 
 from tests.conftest import MakeScene
+from tests.support.figures import Figures
 from tests.support.readings import reading
 from tests.support.scene import SCRIPTED, Scene
 
@@ -14,7 +16,7 @@ pytestmark = pytest.mark.alone
 TIMEOUT = 3.0
 
 
-def test_a_stopped_worker(scene: Scene) -> None:
+def test_a_stopped_worker(scene: Scene, figure: Figures) -> None:
     pool = scene.pool(env={"POOL_WORKER_TIMEOUT": str(TIMEOUT)}).wait_running()
     generation = pool.status().generation
     with scene.stream(rate=2000) as stream:
@@ -24,7 +26,9 @@ def test_a_stopped_worker(scene: Scene) -> None:
         pool.wait_running()
         sent = stream.stop()
     results = scene.wait_done()
-    assert results.next_after(1, stopped, pid_not=pid) - stopped < TIMEOUT + 1.0
+    replaced = results.next_after(1, stopped, pid_not=pid) - stopped
+    figure(f"stopped to next record, worker_timeout {TIMEOUT}, s", replaced, f"< {TIMEOUT + 1.0}")
+    assert replaced < TIMEOUT + 1.0
     assert results.missing(sent) == set()
     assert pool.status().generation == generation
 
@@ -38,25 +42,33 @@ def test_a_hung_handler_shows_where(scene: Scene, tmp_path: Path) -> None:
     assert sorted(scene.wait_done().copies) == [0, 4, 8]
 
 
-def test_a_slow_batch_is_alive(make_scene: MakeScene) -> None:
+def test_a_slow_batch_is_alive(make_scene: MakeScene, full: bool, figure: Figures) -> None:
     """Many records of 50 ms are taken at once; together they take more than `worker_timeout`."""
     scene = make_scene(partitions=1)
-    count = int(3 * TIMEOUT / 0.05)
+    timeout, count = (5.0, 1000) if full else (TIMEOUT, int(3 * TIMEOUT / 0.05))
     scene.topics.send(scene.input, (reading(seq, do="sleep", seconds=0.05) for seq in range(count)))
-    pool = scene.pool(SCRIPTED, env={"POOL_WORKER_TIMEOUT": str(TIMEOUT)}).wait_running(1)
-    results = scene.wait_done()
+    began = time.monotonic()
+    pool = scene.pool(SCRIPTED, env={"POOL_WORKER_TIMEOUT": str(timeout)}).wait_running(1)
+    results = scene.wait_done(within=0.05 * count + 30)
+    figure(f"{count} records of 50 ms, worker_timeout {timeout}, s", time.monotonic() - began)
     assert results.missing(count) == set()
     assert results.repeated == []
     assert pool.events("worker_died") == []
 
 
-def test_a_handler_longer_than_the_poll_interval(scene: Scene) -> None:
+def test_a_handler_longer_than_the_poll_interval(scene: Scene, full: bool, figure: Figures) -> None:
     """The group does not notice: the supervisor polls, whatever a handler does."""
-    env = {"POOL_WORKER_TIMEOUT": "20", "KAFKA_MAX_POLL_INTERVAL_MS": "6000", "POOL_DRAIN_TIMEOUT": "5"}
+    handler, timeout, interval = (60.0, 90, 30) if full else (10.0, 20, 6)
+    env = {
+        "POOL_WORKER_TIMEOUT": str(timeout),
+        "KAFKA_MAX_POLL_INTERVAL_MS": str(interval * 1000),
+        "POOL_DRAIN_TIMEOUT": "5",
+    }
     pool = scene.pool(SCRIPTED, env=env).wait_running()
     generation = pool.status().generation
-    scene.topics.send(scene.input, [reading(0, do="sleep", seconds=10.0)])
-    results = scene.wait_done()
+    scene.topics.send(scene.input, [reading(0, do="sleep", seconds=handler)])
+    results = scene.wait_done(within=handler + 30)
+    figure(f"handler of {handler} s, max.poll.interval {interval} s: times processed", len(results.seen), "1")
     assert len(results.seen) == 1
     assert pool.status().generation == generation
     assert pool.events("worker_died") == []

@@ -1,7 +1,7 @@
 """Topics of a real broker: made, filled, read to their end."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from confluent_kafka import (
@@ -109,7 +109,11 @@ class Topics:
             {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False, "log_level": 0}
         )
         self._askers[group] = asker
-        found = asker.committed([TopicPartition(name, number) for number in self.partitions(name)], TIMEOUT)
+        wanted = [TopicPartition(name, number) for number in self.partitions(name)]
+        found = wait_for(
+            lambda: _unless_moving(lambda: asker.committed(wanted, TIMEOUT)), TIMEOUT, f"no coordinator of {group}"
+        )
+        assert found is not None
         return {partition.partition: partition.offset for partition in found if partition.offset >= 0}
 
     def commit(self, group: str, name: str, offsets: Mapping[int, int]) -> None:
@@ -238,3 +242,13 @@ def _read_all(consumer: Consumer, name: str, partitions: Sequence[int]) -> list[
 
     wait_for(finished, 120.0, f"{name} could not be read to its end", every=0.0)
     return [message for number in partitions for message in found[number]]
+
+
+def _unless_moving(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition] | None:
+    """What is answered; None while the group's coordinator is loading, or moves."""
+    try:
+        return ask()
+    except KafkaException as raised:
+        if raised.args[0].retriable() or raised.args[0].code() == KafkaError.NOT_COORDINATOR:
+            return None
+        raise

@@ -7,6 +7,7 @@ from typing import Any
 from tests.unit.messages import message
 from workers import App
 from workers.errors import ResultRefused
+from workers.replay import Replays
 from workers.sink import Parcel, Refusal
 from workers.slot import COMMITTABLE, POSITION, SLOT_BYTES
 from workers.source import Batch
@@ -136,9 +137,17 @@ class Bench:
         batches: what its polls find.
         brokers: where results go.
         flush_interval: seconds; so long by default that nothing is flushed but for another reason.
+        replays: which replayed records it handles.
     """
 
-    def __init__(self, app: App, *batches: Batch, brokers: Brokers | None = None, flush_interval: float = 3600) -> None:
+    def __init__(
+        self,
+        app: App,
+        *batches: Batch,
+        brokers: Brokers | None = None,
+        flush_interval: float = 3600,
+        replays: Replays = Replays.OWN,
+    ) -> None:
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.brokers = brokers or Brokers()
         self.word = Word()
@@ -150,6 +159,7 @@ class Bench:
             self.word,
             group=app.group,
             flush_interval=flush_interval,
+            replays=replays,
         )
 
     @property

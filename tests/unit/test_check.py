@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from confluent_kafka import ConsumerGroupState, Producer
 from confluent_kafka.admin import AclOperation, ConsumerGroupDescription, TopicDescription
@@ -14,6 +15,7 @@ from supervisor.check import Finding, Verdict, examine
 from workers.errors import ConfigInvalid, ExitCode
 from workers.loading import AgentDeclaration, Declaration
 from workers.settings import Settings
+from workers.tiers import Tier
 
 APP = Declaration("alerts-group", (AgentDeclaration("alert", "readings", "alerts", "readings.dead", None),))
 ALL = (AclOperation.READ, AclOperation.WRITE)
@@ -68,8 +70,8 @@ def _told(answer: Any) -> Any:
     return answer
 
 
-def findings(brokers: Brokers, settings: Settings | None = None) -> dict[str, Finding]:
-    return {finding.subject: finding for finding in examine(brokers, settings or Settings(), APP)}
+def findings(brokers: Brokers, settings: Settings | None = None, app: Declaration = APP) -> dict[str, Finding]:
+    return {finding.subject: finding for finding in examine(brokers, settings or Settings(), app)}
 
 
 def problems(brokers: Brokers, settings: Settings | None = None) -> dict[str, str]:
@@ -214,3 +216,16 @@ def test_brokers_that_cannot_be_reached_are_one_problem_with_its_cure(
 def test_settings_that_librdkafka_does_not_take_are_invalid() -> None:
     with pytest.raises(ConfigInvalid, match=r"librdkafka does not take the settings: .*ssl\.ca\.location"):
         Brokers(Settings(kafka={"security.protocol": "ssl", "ssl.ca.location": "/no/such/file"}))
+
+
+def test_retry_topics_are_read_and_written_and_created_with_one_partition() -> None:
+    tiers = (Tier("readings.retry.1s", 1), Tier("readings.retry.2s", 2))
+    app = Declaration(APP.group, (msgspec.structs.replace(APP.agents[0], tiers=tiers),))
+    well = {**WELL, tiers[0].topic: topic(3, rights=(AclOperation.READ,))}
+    brokers = KnownBrokers(well, group())
+    found = findings(brokers, Settings(max_workers=7), app)
+    assert found["topic readings.retry.1s (retries of alert, read)"].verdict is Verdict.OK
+    assert "no right to write" in found["topic readings.retry.1s (retries of alert, written)"].text
+    assert found["topic readings.retry.2s (retries of alert, read)"].verdict is Verdict.NOTE
+    assert brokers.asked_to_create == {"readings.retry.2s": 1}
+    assert found["max_workers"].text.startswith("7 for 8 partitions")

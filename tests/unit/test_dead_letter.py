@@ -44,6 +44,7 @@ def test_the_headers_tell_where_why_how_often_and_when() -> None:
         "pool.origin.topic": b"in",
         "pool.origin.partition": b"3",
         "pool.origin.offset": b"5",
+        "pool.origin.timestamp": b"123",
         "pool.group": b"g",
         "pool.error.class": b"KeyError",
         "pool.error.message": b"'device'",

@@ -1,12 +1,13 @@
 """A schedule is a function of time alone."""
 
+import math
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.schedule import Steady, Unlimited
+from supervisor.schedule import Ramp, Recorded, Schedule, Share, Steady, Unlimited, bursts, steps
 
 
 @pytest.mark.parametrize(("rate", "elapsed", "due"), [(10, 0.0, 0), (10, 0.3, 3), (10, 0.39, 3), (1000, 60.0, 60_000)])
@@ -14,10 +15,64 @@ def test_a_steady_rate(rate: float, elapsed: float, due: int) -> None:
     assert Steady(rate).due(elapsed) == due
 
 
+PROFILES = [
+    Ramp(0, 1000, 10),
+    Ramp(1000, 10, 5),
+    Ramp(50, 50, 5),
+    steps(100, 500, 5, 2),
+    steps(0, 500, 3, 2),
+    steps(100, 500, 1, 2),
+    bursts(10, 1000, 1, 5),
+    bursts(0, 300, 0.5, 2),
+    Recorded([n * n / 10 for n in range(500)], 2.0),
+]
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: type(profile).__name__)
+def test_a_record_is_due_when_its_time_has_come_and_not_before(profile: Schedule) -> None:
+    last = 0.0
+    for number in range(400):
+        moment = profile.at(number)
+        assert moment >= last
+        assert profile.due(moment + 1e-6) >= number + 1
+        if moment > 0.01:
+            assert profile.due(moment - 0.005) <= number + 0.005 * profile.peak
+        last = moment
+
+
+def test_a_ramp_climbs_and_stays() -> None:
+    ramp = Ramp(0, 100, 10)
+    assert (ramp.due(5), ramp.due(10), ramp.due(11)) == (125, 500, 600)
+
+
+def test_steps_are_equal_and_the_last_goes_on() -> None:
+    staircase = steps(100, 300, 3, 10)
+    assert [staircase.due(t) for t in (10, 20, 30, 31)] == [1000, 3000, 6000, 6300]
+
+
+def test_bursts_come_again() -> None:
+    profile = bursts(10, 1000, 1, 5)
+    assert [profile.due(t) for t in (4, 5, 9, 10)] == [40, 1040, 1080, 2080]
+    assert profile.at(2079) == pytest.approx(10)
+
+
+def test_a_recording_keeps_its_gaps_and_ends() -> None:
+    recorded = Recorded([100.0, 100.5, 104.5], speed=2.0)
+    assert [recorded.at(number) for number in range(4)] == [0.0, 0.25, 2.25, math.inf]
+    assert recorded.due(1e9) == 3
+
+
 @given(st.floats(0.1, 1e6), st.integers(0, 10**6))
-def test_a_record_is_due_when_its_time_has_come(rate: float, number: int) -> None:
+def test_a_steady_record_is_due_when_its_time_has_come(rate: float, number: int) -> None:
     schedule = Steady(rate)
     assert schedule.due(schedule.at(number)) == number + 1
+
+
+@given(st.integers(1, 7), st.floats(0, 20))
+def test_the_shares_of_all_processes_are_the_whole(of: int, elapsed: float) -> None:
+    whole = Steady(1000)
+    assert sum(Share(whole, first, of).due(elapsed) for first in range(of)) == whole.due(elapsed)
+    assert Share(whole, 0, of).at(3) == whole.at(3 * of)
 
 
 def test_without_a_rate_everything_is_due_at_once() -> None:

@@ -1,5 +1,6 @@
 """The decision on a failed record is a pure function: every outcome can be written down."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,6 +56,40 @@ def test_a_wrapped_stop_iteration_is_judged_by_what_it_wraps() -> None:
     assert decide(failure, 1, Retry(on=KeyError), dead_letter=True) is GiveUp.DEAD_LETTER
 
 
+@pytest.mark.parametrize(
+    ("policy", "error", "again"),
+    [
+        (Retry(), msgspec.ValidationError("wrong"), False),
+        (Retry(fatal=()), msgspec.ValidationError("wrong"), True),
+        (Retry(fatal=KeyError), KeyError(), False),
+        (Retry(fatal=KeyError), ValueError(), True),
+        (Retry(on=OSError, fatal=ConnectionError), ConnectionResetError(), False),
+        (Retry(on=OSError, fatal=ConnectionError), TimeoutError(), True),
+    ],
+)
+def test_a_fatal_error_is_worth_none(policy: Retry, error: Exception, again: bool) -> None:
+    outcome = decide(error, 1, policy, dead_letter=True, later=True)
+    assert isinstance(outcome, Again) if again else outcome is GiveUp.DEAD_LETTER
+
+
+@pytest.mark.parametrize(("dead_letter", "last"), [(True, GiveUp.DEAD_LETTER), (False, GiveUp.FAIL)])
+def test_what_has_had_its_attempts_waits_where_there_is_a_retry_topic_left(dead_letter: bool, last: GiveUp) -> None:
+    assert isinstance(decide(KeyError(), 3, POLICY, dead_letter=dead_letter, later=True), Again)
+    assert decide(KeyError(), 4, POLICY, dead_letter=dead_letter, later=True) is GiveUp.LATER
+    assert decide(KeyError(), 4, POLICY, dead_letter=dead_letter, later=False) is last
+
+
+@pytest.mark.parametrize("delayed", [["10"], ["0s"], ["1.5m"], ["10 s"], ["1w"], ["31d"], [10], ["1m", "1m"], [""]])
+def test_delays_must_be_delays(delayed: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"Retry\(delayed="):
+        Retry(delayed=delayed)
+
+
+def test_delays_must_be_several() -> None:
+    with pytest.raises(TypeError, match="give a list of delays"):
+        Retry(delayed="10s")
+
+
 @given(
     attempts=st.integers(1, 10_000),
     backoff=st.floats(0, 1e6),
@@ -87,7 +122,8 @@ def test_times_must_be_seconds(name: str, seconds: float) -> None:
         Retry(**{name: seconds})  # type: ignore[arg-type]  # what the test is about
 
 
-@pytest.mark.parametrize("on", [BaseException, (KeyboardInterrupt,), "ValueError", (ValueError(),), 5])
-def test_only_exception_classes_can_be_named(on: type[Exception]) -> None:
-    with pytest.raises(TypeError, match="exception classes"):
-        Retry(on=on)
+@pytest.mark.parametrize("name", ["on", "fatal"])
+@pytest.mark.parametrize("kinds", [BaseException, (KeyboardInterrupt,), "ValueError", (ValueError(),), 5])
+def test_only_exception_classes_can_be_named(name: str, kinds: type[Exception]) -> None:
+    with pytest.raises(TypeError, match=rf"Retry\({name}=.*exception classes"):
+        Retry(**{name: kinds})  # type: ignore[arg-type]  # what the test is about

@@ -21,7 +21,7 @@ def test_the_document_names_every_field() -> None:
     assert {"state", "group", "member_id", "generation", "protocol", "uptime_s", "partitions"} <= document.keys()
     assert list(document["partitions"][0]) == [
         *("topic", "partition", "pid", "state", "position", "committed", "end", "lag"),
-        *("records", "results", "dead_letters", "restarts", "rate"),
+        *("records", "results", "dead_letters", "restarts", "rate", "guarded"),
     ]
 
 

@@ -71,6 +71,12 @@ def test_dead_letters_show_once_there_are_any() -> None:
     assert "dead" not in drawn(pool(busy(0)))[2].split()
 
 
+def test_a_guarded_partition_says_so_while_its_worker_runs() -> None:
+    guarded = [PartitionStatus(topic="t", partition=0, state=state, guarded=True) for state in ("running", "draining")]
+    lines = drawn(pool(*guarded))
+    assert [line.split()[2] for line in lines[3:5]] == ["guarded", "draining"]
+
+
 def test_a_pool_without_partitions_says_so() -> None:
     lines = drawn(pool(generation=None))
     assert "no partitions" in lines[0]

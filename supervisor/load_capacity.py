@@ -1,0 +1,182 @@
+"""`load --find-capacity`: the highest rate that a pool keeps up with, found by trying."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from supervisor.latencies import Latencies
+from supervisor.load_options import LoadOptions
+from supervisor.load_result import Capacity, Tried
+from supervisor.load_run import LoadRun
+
+_FIRST_RATE: Final = 1000.0
+_GROWTH: Final = 2.0
+_PRECISION: Final = 1.1
+"""Two rates that differ by less are one."""
+_WARM_SHARE: Final = 0.3
+"""Of a step's time that is not judged."""
+_BEHIND_SHARE: Final = 0.05
+"""Of the records of a step: where more are not handled, lag grows."""
+_BEHIND_SECONDS: Final = 0.3
+"""So many seconds' worth may be missing, since a status is as old as that."""
+_BACKLOG_SECONDS: Final = 1.0
+"""So many seconds' worth of results may be open at a step's end."""
+_DRAIN_SECONDS: Final = 60.0
+HEADROOM: Final = 1.3
+"""How much more than its target rate a pool should be able to do: to catch up after a restart."""
+
+
+@dataclass(slots=True)
+class _Mark:
+    """What stood when the judged part of a step began."""
+
+    moment: float
+    handled: tuple[float, int] | None
+    """When the pool was looked at last, and the records that it had handled then."""
+    answered: int
+    expected: int
+
+
+class CapacitySearch:
+    """Doubles the rate until the pool does not keep up, then halves the gap to the last rate with which it did.
+
+    Args:
+        load: whose crew sends.
+        options: `hold`, `slo` (milliseconds), `target` (records a second); `rate` is the first rate.
+        partitions: of the topic.
+        note: told of each step.
+    """
+
+    def __init__(self, load: LoadRun, options: LoadOptions, partitions: int, note: Callable[[str], None]) -> None:
+        self._load = load
+        self._options = options
+        self._partitions = partitions
+        self._note = note
+        self._tried: list[Tried] = []
+        self._clock_runs = False
+
+    def run(self) -> Capacity:
+        """Search until the rate is known within a tenth, or Ctrl-C."""
+        best, worst, rate = 0.0, math.inf, self._options.rate or _FIRST_RATE
+        while not self._load.interrupt.requested and worst > best * _PRECISION and rate >= 1:
+            tried = self._try(rate)
+            self._tried.append(tried)
+            self._note(f"{rate:,.0f}/s: {tried.why}")
+            if tried.kept_up:
+                best = rate
+            else:
+                worst = rate
+                if not self._drained():
+                    break  # also where somebody interrupts
+            rate = _next(best, worst)
+        return self._capacity(best, bounded=worst < math.inf)
+
+    def _try(self, rate: float) -> Tried:
+        load, hold = self._load, self._options.hold
+        load.phase = f"trying {rate:,.0f}/s"
+        load.crew.begin(rate, hold)
+        if not self._clock_runs:
+            load.start_clock()
+            self._clock_runs = True
+        begun, latencies = load.crew.moment, Latencies()
+        mark: _Mark | None = None
+        tried: Tried | None = None
+        while not load.crew.totals.finished:
+            load.turn()
+            if mark is None and time.monotonic() >= begun + hold * _WARM_SHARE:
+                mark = self._mark()
+                load.sample(force=True)
+                load.recent = latencies
+            if mark is not None and load.crew.totals.done and tried is None:
+                load.sample(force=True)
+                tried = self._judge(rate, mark, self._mark(), latencies)
+            if load.interrupt.requested:
+                load.crew.stop()
+        load.recent = None
+        load.crew.next_numbers()
+        if tried is None or load.interrupt.requested:
+            return Tried(rate=rate, kept_up=False, why="interrupted")
+        return tried
+
+    def _mark(self) -> _Mark:
+        verification = self._load.verification
+        return _Mark(time.monotonic(), self._load.watch.handled, verification.answered, verification.expected or 0)
+
+    def _judge(self, rate: float, mark: _Mark, end: _Mark, latencies: Latencies) -> Tried:
+        pace = _pace(mark, end)
+        handled = None if pace is None else max(0.0, pace[1] / pace[0])
+        p99 = latencies.percentile(0.99)
+        late = None if p99 is None else round(p99 * 1000, 1)
+        why = self._failure(rate, mark, end, late)
+        if why is None:
+            told = [] if late is None else [f"p99 {late:,.1f} ms"]
+            told += [] if handled is None else [f"{handled:,.0f}/s handled"]
+            return Tried(rate=rate, kept_up=True, why=", ".join(["kept up", *told]), p99=late, handled=handled)
+        return Tried(rate=rate, kept_up=False, why=why, p99=late, handled=handled)
+
+    def _failure(self, rate: float, mark: _Mark, end: _Mark, late: float | None) -> str | None:
+        """What gave out at a rate; None: nothing."""
+        totals, slo = self._load.crew.totals, self._options.slo
+        if totals.behind > rate * 0.1:
+            return (
+                f"the generator is {totals.behind:,} records behind: give it more --processes, or a machine of its own"
+            )
+        if (pace := _pace(mark, end)) is not None:
+            seconds, handled = pace
+            if rate * seconds - handled > rate * max(seconds * _BEHIND_SHARE, _BEHIND_SECONDS):
+                return f"lag grows: {max(0.0, handled / seconds):,.0f}/s handled"
+        if self._options.verify is not None:
+            if end.answered == mark.answered:
+                return "no results"
+            missing = self._load.verification.missing
+            expected = (end.expected - mark.expected) / (end.moment - mark.moment)
+            if missing > expected * _BACKLOG_SECONDS:
+                return f"lag grows: {missing:,} results are open"
+        if slo is not None and late is not None and late > slo:
+            return f"p99 {late:,.1f} ms passes {slo:g} ms"
+        return None
+
+    def _drained(self) -> bool:
+        """Wait until what was too much is done; False where it is not in time."""
+        load, deadline = self._load, time.monotonic() + _DRAIN_SECONDS
+        load.phase = "waiting until the lag is gone"
+        while not load.interrupt.requested and time.monotonic() < deadline:
+            load.turn()
+            if not load.watch.lag and not load.verification.missing:
+                return True
+        self._note(f"the lag was not gone after {_DRAIN_SECONDS:g} s; the search ends")
+        return False
+
+    def _capacity(self, best: float, *, bounded: bool) -> Capacity:
+        replicas = max(1, self._load.watch.replicas)
+        target = self._options.target
+        partitions = needed = None
+        if target is not None and best:
+            share = target * HEADROOM / best
+            needed = math.ceil(share * replicas)
+            partitions = max(needed, math.ceil(share * self._partitions))
+        return Capacity(
+            tried=self._tried,
+            rate=best or None,
+            bounded=bounded,
+            partitions=self._partitions,
+            replicas=replicas,
+            target=target,
+            target_partitions=partitions,
+            target_replicas=needed,
+        )
+
+
+def _pace(mark: _Mark, end: _Mark) -> tuple[float, int] | None:
+    """In how many seconds the pool handled how many records; None where it does not tell."""
+    if mark.handled is None or end.handled is None or end.handled[0] <= mark.handled[0]:
+        return None
+    return end.handled[0] - mark.handled[0], end.handled[1] - mark.handled[1]
+
+
+def _next(best: float, worst: float) -> float:
+    if worst == math.inf:
+        return best * _GROWTH
+    return math.sqrt(best * worst) if best else worst / 4

@@ -1,0 +1,226 @@
+"""A process that sends: what it is told, what it tells, and its life."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import msgspec
+from confluent_kafka import KafkaException, Producer
+
+from supervisor.payload import Payload
+from supervisor.recorder import Recorder
+from supervisor.schedule import Schedule, Share, Steady, Unlimited
+from supervisor.sender import Sender
+from workers.lifeline import tie_to_parent
+from workers.log import kafka_logger
+
+SETUP_SECONDS: Final = 0.3
+"""From the word to begin until the first record is due: in it, every process gets ready."""
+_TURN_SECONDS: Final = 0.1
+_FLUSH_SECONDS: Final = 30.0
+"""How long the last acknowledgements are waited for without a single one coming in."""
+_BULK_RATE: Final = 50_000
+"""Records a second and process above which there is no report for each."""
+_NO_LIMIT: Final = 1_000_000
+"""Records that a producer without a limit of its own is given at most."""
+_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Begin(msgspec.Struct, tag=True):
+    """Send."""
+
+    moment: float
+    """When the schedule begins, in seconds of the monotonic clock."""
+    first: int
+    """The number of the first record of all."""
+    partitions: int
+    """How many the topic has."""
+    rate: float | None
+    """Records a second in place of the schedule; None: as the schedule says."""
+    duration: float | None
+    """Seconds in place of the work's; None: as the work says."""
+
+
+class Stop(msgspec.Struct, tag=True):
+    """Send nothing more, and wait for what is out."""
+
+
+class Abandon(msgspec.Struct, tag=True):
+    """Wait no longer."""
+
+
+class Progress(msgspec.Struct):
+    """How far a process has come since it was told to begin."""
+
+    position: int
+    sent: int
+    acknowledged: int
+    failures: dict[str, int]
+    behind: int
+    elapsed: float
+    """Seconds, those of waiting for the last acknowledgements among them."""
+    share_done: float | None
+    done: bool
+    """Whether all is sent."""
+    finished: bool
+    """Whether the fate of all is known, or given up."""
+    buckets: dict[int, int]
+    """Of the latencies that are new since the last message."""
+    longest: float
+
+
+Order = Begin | Stop | Abandon
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What all processes share.
+
+    Attributes:
+        properties: the producer's.
+        topic: where records go.
+        payload: makes the payload of process `first` of `of`, for a topic of so many partitions.
+        plain: whether the payload is no more than keys and values.
+        schedule: for all processes together.
+        count: records after which they are done, together; None: no such end.
+        duration: seconds after which they are done; None: no such end.
+    """
+
+    properties: Mapping[str, Any]
+    topic: str
+    payload: Callable[[int, int, int], Payload]
+    plain: bool
+    schedule: Schedule
+    count: int | None
+    duration: float | None
+
+    @property
+    def queue(self) -> int:
+        """How many records a producer holds."""
+        return int(self.properties.get("queue.buffering.max.messages", 100_000)) or _NO_LIMIT
+
+    def bulk(self, of: int, rate: float | None = None) -> bool:
+        """Whether speed is all."""
+        return self.plain and (rate or self.schedule.peak) / of > _BULK_RATE
+
+
+def send(orders: Connection, others: list[Connection], work: Work, number: int, of: int, parent: int) -> None:
+    """A sending process's life: until its orders end.
+
+    Args:
+        orders: this process's end of its pipe.
+        others: inherited ends that are the parent's; open here, they would hide that the parent has closed them.
+        work: what all processes share.
+        number: which one this is, from 0.
+        of: how many there are.
+        parent: the parent's pid.
+    """
+    for other in others:
+        other.close()
+    tie_to_parent(parent)
+    for ignored in _IGNORED:
+        signal.signal(ignored, signal.SIG_IGN)  # whether and how to end, its parent says
+    payload: Payload | None = None
+    logs = kafka_logger("load")
+    producers: dict[bool, Producer] = {}
+    while (order := _order(orders)) is not None:
+        if not isinstance(order, Begin):
+            continue
+        payload = payload or work.payload(number, of, order.partitions)
+        bulk = work.bulk(of, order.rate)
+        if bulk not in producers:
+            properties = {**work.properties, "delivery.report.only.error": bulk}
+            producers[bulk] = Producer({**properties, "logger": logs, "error_cb": logs.error_cb})
+            with suppress(KafkaException):  # no broker: the schedule is kept all the same
+                producers[bulk].list_topics(work.topic, timeout=SETUP_SECONDS)  # or the first record waits for it
+        _Turn(orders, _sender(work, order, producers[bulk], payload, number, of), order.moment).run()
+
+
+def _sender(work: Work, order: Begin, producer: Producer, payload: Payload, number: int, of: int) -> Sender:
+    schedule: Schedule = work.schedule if order.rate is None else Steady(order.rate)
+    sender = Sender(
+        producer,
+        work.topic,
+        payload,
+        schedule if isinstance(schedule, Unlimited) else Share(schedule, number, of),
+        Recorder(),
+        count=None if work.count is None else math.ceil(max(0, work.count - number) / of),
+        duration=work.duration if order.duration is None else order.duration,
+        first=order.first + number,
+        step=of,
+        queue=work.queue,
+        bulk=work.bulk(of, order.rate),
+    )
+    sender.begin_at(order.moment)
+    return sender
+
+
+class _Turn:
+    """One load from its beginning until the fate of all records is known."""
+
+    def __init__(self, orders: Connection, sender: Sender, moment: float) -> None:
+        self._orders = orders
+        self._sender = sender
+        self._moment = moment
+        self._abandoned = False
+
+    def run(self) -> None:
+        sender = self._sender
+        while not sender.done:
+            sender.run_until(time.monotonic() + _TURN_SECONDS)
+            self._obey()
+            self._report(finished=False)
+        outstanding, deadline = sender.recorder.outstanding, time.monotonic() + _FLUSH_SECONDS
+        while not sender.finish(_TURN_SECONDS):
+            self._obey()
+            self._report(finished=False)
+            if sender.recorder.outstanding < outstanding:
+                outstanding, deadline = sender.recorder.outstanding, time.monotonic() + _FLUSH_SECONDS
+            if self._abandoned or time.monotonic() > deadline:
+                sender.abandon()
+        self._report(finished=True)
+
+    def _obey(self) -> None:
+        while self._orders.poll():
+            order = _order(self._orders)
+            if order is None or isinstance(order, Abandon):
+                self._abandoned = True
+            self._sender.stop()
+            if order is None:
+                return
+
+    def _report(self, *, finished: bool) -> None:
+        sender, recorder = self._sender, self._sender.recorder
+        new = recorder.latencies.take()
+        progress = Progress(
+            position=sender.position,
+            sent=recorder.sent,
+            acknowledged=recorder.acknowledged,
+            failures=dict(recorder.failures),
+            behind=sender.behind,
+            elapsed=max(0.0, time.monotonic() - self._moment),
+            share_done=sender.share_done,
+            done=sender.done,
+            finished=finished,
+            buckets=dict(new.buckets),
+            longest=new.longest,
+        )
+        try:
+            self._orders.send_bytes(msgspec.msgpack.encode(progress))
+        except OSError:  # nobody listens any more
+            self._abandoned = True
+            sender.stop()
+
+
+def _order(orders: Connection) -> Order | None:
+    """The next order; None where there will be none."""
+    try:
+        order: Order = msgspec.msgpack.decode(orders.recv_bytes(), type=Order)
+    except (EOFError, OSError):
+        return None
+    return order

@@ -1,0 +1,100 @@
+"""Which record a message is, or is the result of: by its headers, its fields, or the digits of its temperature."""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from confluent_kafka import Message
+
+from supervisor.load_flaws import FLAW_HEADER, SENT_AT_HEADER, SEQ_HEADER, Flaw
+from supervisor.payload import HOT_ABOVE, marked_number
+
+
+class Fields(msgspec.Struct):
+    """What of a value can tell its number."""
+
+    seq: int | None = None
+    sent_at: int | None = None
+    temperature: float | None = None
+
+
+class Origin(NamedTuple):
+    """What a record of the input topic says of itself."""
+
+    seq: int
+    due: int
+    """Nanoseconds since the epoch."""
+    answerable: bool
+    hot: bool
+
+
+Hot = Callable[[Any], bool]
+"""Whether a record of this value, decoded, is to have a result."""
+
+_decode_fields: Final = msgspec.json.Decoder(Fields).decode
+_decode_any: Final = msgspec.json.Decoder().decode
+
+
+class Numbers:
+    """Reads numbers from messages.
+
+    Args:
+        marked: whether temperatures carry them; see `SensorPayload`.
+        hot: tells the records that are to have a result; None: those whose temperature is above `HOT_ABOVE`.
+    """
+
+    def __init__(self, *, marked: bool, hot: Hot | None = None) -> None:
+        self._marked = marked
+        self._hot = hot
+
+    def origin(self, message: Message) -> Origin | None:
+        """What a record of the input topic is; None: nothing that this load has sent."""
+        headers = dict(message.headers() or ())
+        value = message.value()
+        flaw = headers.get(FLAW_HEADER)
+        answerable = flaw is None or Flaw(_text(flaw)).has_result
+        fields = _fields(value) if answerable else None
+        if SEQ_HEADER in headers:
+            seq, due = _number(headers[SEQ_HEADER]), _number(headers.get(SENT_AT_HEADER))
+        elif fields is not None:
+            seq, due = fields.seq, fields.sent_at
+        else:
+            return None
+        if seq is None or due is None or seq < 0:
+            return None
+        return Origin(seq, due, answerable, answerable and self._is_hot(value, fields))
+
+    def result(self, message: Message) -> int | None:
+        """The number of the record that a result is of; None: it does not tell."""
+        headers = message.headers()
+        if headers and (number := dict(headers).get(SEQ_HEADER)) is not None:
+            return _number(number)
+        fields = _fields(message.value())
+        if fields is None:
+            return None
+        if fields.seq is None and self._marked and fields.temperature is not None:
+            return marked_number(fields.temperature)
+        return fields.seq
+
+    def _is_hot(self, value: Any, fields: Fields | None) -> bool:
+        if self._hot is not None:
+            return bool(self._hot(_decode_any(value)))
+        return fields is not None and fields.temperature is not None and fields.temperature > HOT_ABOVE
+
+
+def _fields(value: Any) -> Fields | None:
+    if value is None:
+        return None
+    try:
+        return _decode_fields(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any) -> int | None:
+    text = _text(value)
+    return int(text) if text.isdecimal() and text.isascii() else None

@@ -1,0 +1,129 @@
+"""Reads what a load sent and what came of it, as it comes, from the topics themselves."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from supervisor.load_numbers import Numbers
+from supervisor.load_refused import LoadRefused
+from supervisor.load_verification import Verification
+from workers.log import kafka_logger
+from workers.settings import Settings
+
+_BROKER_SECONDS: Final = 10.0
+_AT_ONCE: Final = 5000
+
+
+class Reader:
+    """An observer outside any group, of what is written after it was made.
+
+    Args:
+        settings: for the connection.
+        source: the topic that is loaded.
+        target: the topic of the results.
+        numbers: tells which record a message is.
+        verification: gets all that is read.
+
+    Raises:
+        LoadRefused: a topic is not there, or no broker tells where it ends.
+    """
+
+    def __init__(
+        self, settings: Settings, source: str, target: str, numbers: Numbers, verification: Verification
+    ) -> None:
+        self._source = source
+        self._numbers = numbers
+        self._verification = verification
+        self._consumer = Consumer(_properties(settings))
+        self.error: str | None = None
+        """Why the topics could not be read wholly; None: they could."""
+        self.last_result = time.monotonic()
+        """When there was a result last, or any record of the load."""
+        try:
+            self._places = [*self._partitions(source), *self._partitions(target)]
+            self._begun = self._ends(self._places)
+        except KafkaException as failure:
+            raise LoadRefused(f"cannot read from {source} and {target}: {failure.args[0].str()}") from failure
+        self._consumer.assign(
+            [TopicPartition(p.topic, p.partition, end) for p, end in zip(self._places, self._begun, strict=True)]
+        )
+
+    def read(self, seconds: float) -> int:
+        """Take in what has come, waiting up to `seconds` for something; how many messages it was."""
+        first = self._consumer.poll(seconds)
+        if first is None:
+            return 0
+        now, verification, numbers = time.time_ns(), self._verification, self._numbers
+        messages = (first, *self._consumer.consume(_AT_ONCE, 0))
+        for message in messages:
+            if (error := message.error()) is not None:
+                self.error = error.str()
+            elif message.topic() == self._source:
+                origin = numbers.origin(message)
+                if origin is None:
+                    verification.foreign += 1
+                else:
+                    verification.sent(origin.seq, origin.due, answerable=origin.answerable, hot=origin.hot)
+            else:
+                key: Any = message.key()
+                verification.result(numbers.result(message), key, now)
+        self.last_result = time.monotonic()
+        return len(messages)
+
+    def at_end(self, ends: Sequence[int]) -> bool:
+        """Whether the loaded topic is read up to these offsets."""
+        positions = self._consumer.position(self._sources())
+        # A partition of which nothing was read yet has no position.
+        return all(max(p.offset, begun) >= end for p, begun, end in zip(positions, self._begun, ends, strict=False))
+
+    def source_ends(self) -> Sequence[int]:
+        """Where the loaded topic ends now; nothing, and `error`, where no broker tells."""
+        try:
+            return self._ends(self._sources())
+        except (KafkaException, LoadRefused) as failure:
+            self.error = f"the end of {self._source} is not known: {failure}"
+            return []
+
+    @property
+    def partitions(self) -> int:
+        """How many the loaded topic has."""
+        return len(self._sources())
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def _sources(self) -> list[TopicPartition]:
+        return [place for place in self._places if place.topic == self._source]
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        found = self._consumer.list_topics(timeout=_BROKER_SECONDS).topics.get(topic)
+        if found is None:
+            raise LoadRefused(f"topic {topic} is not there: name the topic that the app writes its results to")
+        return [TopicPartition(topic, number) for number in sorted(found.partitions)]
+
+    def _ends(self, places: Sequence[TopicPartition]) -> Sequence[int]:
+        found = []
+        for place in places:
+            offsets = self._consumer.get_watermark_offsets(place, timeout=_BROKER_SECONDS)
+            if offsets is None:
+                raise LoadRefused(f"no end offset of {place.topic}[{place.partition}] within {_BROKER_SECONDS:g} s")
+            found.append(offsets[1])
+        return found
+
+
+def _properties(settings: Settings) -> dict[str, Any]:
+    logs = kafka_logger("verify")
+    return {
+        "fetch.queue.backoff.ms": 5,
+        "fetch.wait.max.ms": 100,
+        **settings.client("consumer"),
+        "group.id": "load-verify",  # only a name: this consumer neither joins nor commits
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "error",
+        "isolation.level": "read_committed",
+        "logger": logs,
+        "error_cb": logs.error_cb,
+    }

@@ -1,0 +1,144 @@
+"""One load, seen from the process that the user started: senders at work, results read, a sample taken each second."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from supervisor.interrupt import Interrupt
+from supervisor.latencies import Latencies
+from supervisor.load_crew import Crew
+from supervisor.load_reader import Reader
+from supervisor.load_result import Percentiles, Sample
+from supervisor.load_verification import Verification
+from supervisor.load_watch import PoolWatch
+
+_TURN_SECONDS: Final = 0.05
+_SAMPLE_SECONDS: Final = 1.0
+_QUIET_SECONDS: Final = 1.0
+"""How long no result may come, when none is missing, before there are none to come."""
+
+
+class LoadRun:
+    """What there is to know of a load while it goes.
+
+    Args:
+        crew: entered.
+        watch: entered.
+        interrupt: asked at each turn.
+        reader: of the results; None: they are not read.
+        verification: what the reader fills.
+        show: called at each turn.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        watch: PoolWatch,
+        interrupt: Interrupt,
+        reader: Reader | None,
+        verification: Verification,
+        show: Callable[["LoadRun"], None],
+    ) -> None:
+        self.crew = crew
+        self.watch = watch
+        self.interrupt = interrupt
+        self.reader = reader
+        self.verification = verification
+        self._show = show
+        self.phase = "sending"
+        self.acknowledgement = Latencies()
+        """Of all acknowledgements so far."""
+        self.end_to_end = Latencies()
+        """Of all results so far."""
+        self.recent: Latencies | None = None
+        """Gets the latencies of results of a part of the load, where somebody wants them."""
+        self.samples: list[Sample] = []
+        self.begun = time.monotonic()
+        """When the load began, in seconds of the monotonic clock."""
+        self._sampled_at = self.begun
+        self._counts = (0, 0, 0)
+
+    def begin(self) -> None:
+        """Have the crew send what its schedule says."""
+        self.crew.begin()
+        self.start_clock()
+
+    def start_clock(self) -> None:
+        """Count times from the crew's beginning."""
+        self.begun = self._sampled_at = self.crew.moment
+
+    def send(self) -> None:
+        """Turn until all is sent and acknowledged; the first Ctrl-C ends the sending, a second one the waiting."""
+        stopped = abandoned = False
+        while not self.crew.totals.finished:
+            self.turn()
+            if self.interrupt.requested and not stopped:
+                stopped = True
+                self.crew.stop()
+            if self.interrupt.impatient and not abandoned:
+                abandoned = True
+                self.crew.abandon()
+            if self.crew.totals.done:
+                self.phase = "waiting for acknowledgements"
+        self.sample(force=True)
+
+    def settle(self, patience: float) -> None:
+        """Turn until the results are complete, or none has come for so many seconds."""
+        if self.reader is None:
+            return
+        self.phase = "waiting for results"
+        ends = self.reader.source_ends()
+        while not self.interrupt.impatient:
+            self.turn()
+            quiet = time.monotonic() - self.reader.last_result
+            at_end = self.reader.at_end(ends)
+            if self.reader.error is not None or (at_end and quiet > self._enough(patience)):
+                break
+            if not at_end and quiet > patience:
+                self.reader.error = f"the topic could not be read to its end: nothing came for {patience:g} s"
+        self.sample(force=True)
+
+    def turn(self) -> None:
+        """Do what there is to do for a moment."""
+        if self.reader is None:
+            self.crew.listen(_TURN_SECONDS)
+        else:
+            self.reader.read(_TURN_SECONDS)
+            self.crew.listen(0)
+        self.sample()
+        self._show(self)
+
+    def sample(self, *, force: bool = False) -> None:
+        """Take a sample where a second is over, or in any case."""
+        now = time.monotonic()
+        seconds = now - self._sampled_at
+        if seconds < (_TURN_SECONDS if force else _SAMPLE_SECONDS):
+            return
+        totals, verification = self.crew.totals, self.verification
+        acknowledged, answered = self.crew.news.take(), verification.latencies.take()
+        self.acknowledgement.merge(acknowledged)
+        self.end_to_end.merge(answered)
+        if self.recent is not None:
+            self.recent.merge(answered)
+        counts = (totals.sent, totals.acknowledged, verification.results)
+        rates = [round((new - old) / seconds, 1) for new, old in zip(counts, self._counts, strict=True)]
+        reading = self.reader is not None
+        self.samples.append(
+            Sample(
+                at=round(now - self.begun, 2),
+                sent=rates[0],
+                acknowledged=rates[1],
+                results=rates[2] if reading else None,
+                behind=totals.behind,
+                lag=self.watch.lag,
+                open=verification.missing if reading else None,
+                acknowledgement=Percentiles.of(acknowledged),
+                end_to_end=Percentiles.of(answered) if reading else None,
+            )
+        )
+        self._sampled_at, self._counts = now, counts
+
+    def _enough(self, patience: float) -> float:
+        """How long nothing may come until all there is has come."""
+        told = self.verification.expected is not None
+        return min(patience, _QUIET_SECONDS) if told and not self.verification.missing else patience

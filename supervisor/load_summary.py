@@ -1,0 +1,133 @@
+"""What a load found, for a terminal."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from supervisor.latencies import milliseconds
+from supervisor.load_capacity import HEADROOM
+from supervisor.load_result import Capacity, Found, LoadResult, Percentiles
+
+_CURES: Final = {
+    "unnumbered": ("give results the record's `seq`, or its headers: Output(…, headers=record.headers)"),
+    "unfounded": (
+        "results of records that were to have none; does the app answer all (--expect all),"
+        " or was an earlier load not done?"
+    ),
+}
+
+
+def summary(result: LoadResult) -> RenderableType:
+    """The tables, and the verdict."""
+    parts: list[RenderableType] = [_sent(result), _latencies(result)]
+    if result.verified is not None:
+        parts += [Text(), _verified(result.verified)]
+    if result.capacity is not None:
+        parts += [Text(), _capacity(result.capacity)]
+    return Group(*parts)
+
+
+def _sent(result: LoadResult) -> Table:
+    table = Table(title=f"load on {result.topic}", title_justify="left", show_header=False)
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    table.add_row("acknowledged", f"[green]{result.acknowledged:,}")
+    table.add_row("failed", f"{'[red]' if result.failed else ''}{result.failed:,}")
+    for name, failures in result.failures.items():
+        table.add_row(f"  {name}", f"{failures:,}")
+    if result.behind:
+        table.add_row("behind the schedule", f"[yellow]{result.behind:,}")
+    table.add_row("time", f"{result.seconds:.1f} s")
+    table.add_row("rate", f"{result.rate:,.0f} records/s")
+    if result.events:
+        table.add_row("events of the pool", f"[yellow]{len(result.events):,}")
+    return table
+
+
+def _latencies(result: LoadResult) -> Table:
+    table = Table(title="latency, from when a record was due", title_justify="left")
+    table.add_column("until", style="dim")
+    for name in ("p50", "p90", "p99", "p99.9", "max"):
+        table.add_column(name, justify="right")
+    told = " (told from counts)" if result.sampled else ""
+    table.add_row(f"acknowledged{told}", *_percentiles(result.acknowledgement))
+    if result.end_to_end is not None:
+        table.add_row("result readable", *_percentiles(result.end_to_end))
+    return table
+
+
+def _percentiles(found: Percentiles) -> Iterator[str]:
+    for value in (found.p50, found.p90, found.p99, found.p999, found.max):
+        yield milliseconds(None if value is None else value / 1000)
+
+
+def _verified(found: Found) -> Group:
+    table = Table(title=f"results in {found.output}", title_justify="left", show_header=False, box=None)
+    for good, name, text in checks(found):
+        mark = Text("✔", style="green") if good else Text("✘", style="bold red")
+        table.add_row(mark, name, Text(text, style="dim" if good else "bold red"))
+    verdict = (
+        Text("A promise is broken: see above.", style="bold red")
+        if found.broken
+        else Text("Every promise was kept.", style="bold green")
+    )
+    return Group(table, verdict)
+
+
+def checks(found: Found) -> list[tuple[bool, str, str]]:
+    """Each promise: whether it was kept, what it is, and what was found."""
+    which = {"all": "every record", "hot": "every hot record", "some": "some records"}.get(found.expect, found.expect)
+    expected = "" if found.expected is None else f" of {found.expected:,}"
+    answered = found.answered if found.expected is None else found.expected - found.missing
+    numbers = ", ".join(f"{number:,}" for number in found.missing_numbers)
+    missing = f", {found.missing:,} missing: {numbers}{' …' if found.missing > len(found.missing_numbers) else ''}"
+    repeats = (
+        "" if found.exactly_once or not found.repeated else " (at least once allows them; --exactly-once does not)"
+    )
+    rows = [
+        (not found.missing, f"{which} has its result", f"{answered:,}{expected}{missing if found.missing else ''}"),
+        (not (found.exactly_once and found.repeated), "none twice", f"{found.repeated:,} repeated{repeats}"),
+        (not found.disordered, "in order within a key", f"{found.disordered:,} out of order"),
+    ]
+    if found.unfounded:
+        rows.append((False, "nothing else", f"{found.unfounded:,} {_CURES['unfounded']}"))
+    if found.unnumbered:
+        rows.append((False, "each tells its record", f"{found.unnumbered:,} do not: {_CURES['unnumbered']}"))
+    if found.expected and not found.results + found.unnumbered:
+        rows.append((False, "there are results", "none; does the pool run, and write to this topic?"))
+    if found.error is not None:
+        rows.append((False, "the topics can be read", found.error))
+    return rows
+
+
+def _capacity(capacity: Capacity) -> Group:
+    table = Table(title="capacity", title_justify="left")
+    table.add_column("rate", justify="right")
+    table.add_column("")
+    for tried in capacity.tried:
+        table.add_row(f"{tried.rate:,.0f}/s", Text(tried.why, style="green" if tried.kept_up else "yellow"))
+    return Group(table, *(Text(line) for line in capacity_lines(capacity)))
+
+
+def capacity_lines(capacity: Capacity) -> list[str]:
+    """What the search says, in sentences."""
+    if capacity.rate is None:
+        return ["The pool kept up with none of these rates."]
+    where = f"{_plural(capacity.partitions, 'partition')} and {_plural(capacity.replicas, 'replica')}"
+    at_least = "" if capacity.bounded else "at least "
+    each = capacity.rate / capacity.partitions
+    lines = [f"{at_least}{capacity.rate:,.0f} records/s with {where}: {each:,.0f} a partition."]
+    if capacity.target is not None and capacity.target_partitions and capacity.target_replicas:
+        lines.append(
+            f"{capacity.target:,.0f} records/s need {_plural(capacity.target_partitions, 'partition')} and"
+            f" {_plural(capacity.target_replicas, 'replica')} like {'this' if capacity.replicas == 1 else 'these'}"
+            f" ({HEADROOM - 1:.0%} kept free to catch up; keys spread evenly, brokers that keep pace)."
+        )
+    return lines
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

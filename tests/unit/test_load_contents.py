@@ -1,0 +1,225 @@
+"""What the generator can send besides readings: values of any type, lines of a file, records with flaws."""
+
+import datetime as dt
+import random
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+
+import msgspec
+import pytest
+from msgspec import Meta, Struct
+
+from supervisor.load_file import FilePayload
+from supervisor.load_flaws import Flaw, Flawed, Numbered
+from supervisor.load_keys import Keys
+from supervisor.load_refused import LoadRefused
+from supervisor.load_struct import StructPayload
+from supervisor.payload import Message
+
+DUE = 1_770_000_000_000_000_000
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Place(NamedTuple):
+    x: float
+    y: float
+
+
+class Facts(TypedDict):
+    note: str
+
+
+class Cat(Struct, tag=True):
+    lives: Annotated[int, Meta(ge=1, le=9)]
+
+
+class Dog(Struct, tag=True, rename="camel"):
+    good_boy: bool
+
+
+class Node(Struct):
+    name: str
+    next: "Node | None" = None
+    children: "list[Node]" = []
+
+
+class Pair(Struct, array_like=True):
+    left: int
+    right: str
+
+
+class Everything(Struct):
+    seq: int
+    sent_at: int
+    device: str
+    number: Annotated[int, Meta(gt=5, lt=20, multiple_of=5)]
+    below: Annotated[int, Meta(le=-1000)]
+    share: Annotated[float, Meta(gt=0, lt=1)]
+    code: Annotated[str, Meta(pattern=r"^[A-Z]{3}-\d{4}$")]
+    word: Annotated[str, Meta(min_length=30, max_length=31)]
+    blob: bytes
+    moment: dt.datetime
+    zoned: Annotated[dt.datetime, Meta(tz=True)]
+    naive: Annotated[dt.datetime, Meta(tz=False)]
+    day: dt.date
+    time: dt.time
+    gap: dt.timedelta
+    price: Decimal
+    id: uuid.UUID
+    colour: Colour
+    kind: Literal["a", "b", 3]
+    maybe: int | None
+    pet: Cat | Dog
+    place: Place
+    facts: Facts
+    pair: Pair
+    numbers: Annotated[list[int], Meta(min_length=2, max_length=4)]
+    pairs: tuple[int, str]
+    names: set[str]
+    table: Mapping[str, float]
+    tree: Node
+    anything: Any
+
+
+class Order(Struct):
+    order: str
+    amount: float
+
+
+def keys(count: int = 10) -> Keys:
+    return Keys(count, None, random.Random(1))
+
+
+def structs(kind: Any, key: str | None = None, size: int = 0) -> StructPayload:
+    return StructPayload(kind, keys(), key, size, random.Random(1))
+
+
+def test_every_field_is_drawn_from_its_type_and_constraints() -> None:
+    payload = structs(Everything, key="device")
+    assert payload.numbered
+    for seq, message in enumerate(payload.messages(range(300), [DUE] * 300)):
+        value = msgspec.json.decode(message["value"], type=Everything)  # checks all constraints
+        assert (value.seq, value.sent_at) == (seq, DUE)
+        assert value.device.encode() == message["key"]
+
+
+def test_all_values_of_a_choice_come_up() -> None:
+    values = [
+        msgspec.json.decode(m["value"], type=Everything) for m in structs(Everything).messages(range(200), [0] * 200)
+    ]
+    assert {value.colour for value in values} == set(Colour)
+    assert {type(value.pet) for value in values} == {Cat, Dog}
+    assert {value.number for value in values} == {10, 15}
+    assert {value.maybe is None for value in values} == {True, False}
+
+
+def test_a_type_without_a_number_is_numbered_by_headers() -> None:
+    payload = structs(Order)
+    assert not payload.numbered
+    (message,) = Numbered(payload).messages([7], [DUE])
+    assert message["headers"] == [("load.seq", b"7"), ("load.sent_at", b"%d" % DUE)]
+
+
+def test_a_value_is_padded_and_still_of_its_type() -> None:
+    (message,) = structs(Order, size=500).messages([1], [DUE])
+    assert len(message["value"]) == 500
+    msgspec.json.decode(message["value"], type=Order)
+
+
+class Impossible(Struct):
+    number: Annotated[int, Meta(gt=5)] | None
+    words: Annotated[dict[Literal["a"], int], Meta(min_length=2)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "says"),
+    [(Impossible, None, "can be drawn"), (Order, "nothing", "no such field"), (complex, None, "no telling")],
+)
+def test_what_cannot_be_filled_is_refused(kind: Any, key: str | None, says: str) -> None:
+    with pytest.raises(LoadRefused, match=says):
+        structs(kind, key=key)
+
+
+def written(directory: Path, text: str) -> Path:
+    path = directory / "records.jsonl"
+    path.write_text(text)
+    return path
+
+
+def test_lines_are_sent_as_they_are_again_from_the_first(tmp_path: Path) -> None:
+    file = FilePayload(written(tmp_path, '{"id": "a",  "n": 1}\n\n{"id": 7}\n{"id": null}\n'), "id")
+    assert len(file) == 3
+    found = [(message["key"], message["value"]) for message in file.messages(range(4), [0] * 4)]
+    first = (b"a", b'{"id": "a",  "n": 1}')
+    assert found == [first, (b"7", b'{"id": 7}'), (None, b'{"id": null}'), first]
+
+
+def test_times_are_read_in_every_unit_and_in_iso_8601(tmp_path: Path) -> None:
+    given = ["1770000000", "1770000000500", "1770000001000000", "1770000002000000000", '"2026-02-02T02:40:03Z"']
+    file = FilePayload(written(tmp_path, "".join(f'{{"t": {one}}}\n' for one in given)), None)
+    assert [time - 1_770_000_000 for time in file.times("t")] == [0, 0.5, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ('{"t": 1}\nnonsense\n', "record 2: it is no JSON"),
+        ('{"t": 1}\n{"u": 1}\n', "record 2: it has no field t"),
+        ('{"t": "soon"}\n', "record 1: t is no time"),
+        ('{"t": 2}\n{"t": 1}\n', "record 2: its t is earlier"),
+    ],
+)
+def test_a_file_that_will_not_do_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(LoadRefused, match=says):
+        FilePayload(written(tmp_path, text), None).times("t")
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LoadRefused, match="cannot be read"):
+        FilePayload(tmp_path / "nothing", None)
+
+
+def flawed(**shares: float) -> list[Message]:
+    chance = random.Random(1)
+    payload = structs(Order)
+    flaws = Flawed(payload, {Flaw(name): share for name, share in shares.items()}, 5000, 60_000, chance)
+    return flaws.messages(range(1000), [DUE] * 1000)
+
+
+def flaw(message: Message) -> str | None:
+    value = dict(message["headers"]).get("load.flaw")
+    return None if value is None else value.decode()
+
+
+def test_flaws_come_in_their_shares_and_say_what_they_are() -> None:
+    messages = flawed(malformed=0.1, tombstone=0.1, duplicate=0.1)
+    counts = {kind: sum(flaw(message) == kind for message in messages) for kind in ("malformed", "tombstone")}
+    assert all(70 < count < 130 for count in counts.values())
+    assert max((dict(message["headers"])["load.seq"] for message in messages), key=int) == b"999"
+
+
+def test_a_malformed_value_cannot_be_decoded() -> None:
+    for message in flawed(malformed=1.0):
+        with pytest.raises(msgspec.DecodeError):
+            msgspec.json.decode(message["value"])
+
+
+def test_an_oversized_value_is_of_its_type_and_size() -> None:
+    for message in flawed(oversized=1.0)[:10]:
+        assert len(message["value"]) > 5000
+        msgspec.json.decode(message["value"], type=Order)
+
+
+def test_a_duplicate_comes_twice_a_late_one_is_old_a_tombstone_has_no_value() -> None:
+    assert len(flawed(duplicate=1.0)) == 2000
+    assert {message["timestamp"] for message in flawed(late=1.0)} == {DUE // 1_000_000 - 60_000}
+    assert {message["value"] for message in flawed(tombstone=1.0)} == {None}

@@ -1,0 +1,202 @@
+"""What is made of a load's findings: the verdict, the page, and the events of a pool."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from supervisor.latencies import Latencies
+from supervisor.load_page import page
+from supervisor.load_result import Capacity, Found, LoadResult, Percentiles, Sample, Tried
+from supervisor.load_summary import capacity_lines, summary
+from supervisor.load_watch import Event, changes
+from supervisor.status import PartitionStatus, PoolStatus
+
+
+def percentiles(*milliseconds: float) -> Percentiles:
+    latencies = Latencies()
+    for one in milliseconds:
+        latencies.add(one / 1000)
+    return Percentiles.of(latencies)
+
+
+FOUND = Found(
+    output="out",
+    expect="hot",
+    records=100,
+    expected=5,
+    answered=5,
+    results=5,
+    missing=0,
+    missing_numbers=[],
+    repeated=0,
+    disordered=0,
+    unfounded=0,
+    unnumbered=0,
+    exactly_once=False,
+    error=None,
+)
+
+RESULT = LoadResult(
+    topic="in <b>",
+    begun="2026-01-31T12:00:00+00:00",
+    command="load in",
+    processes=1,
+    partitions=4,
+    sent=100,
+    acknowledged=100,
+    failed=0,
+    failures={},
+    behind=0,
+    seconds=2.0,
+    rate=50.0,
+    sampled=False,
+    acknowledgement=percentiles(1, 2, 300),
+    end_to_end=percentiles(5, 6, 7),
+    verified=FOUND,
+    samples=[
+        Sample(
+            at=float(at),
+            sent=50.0,
+            acknowledged=50.0,
+            results=2.0,
+            lag=at,
+            open=0,
+            acknowledgement=percentiles(at),
+            end_to_end=percentiles(*([] if at == 2 else [at])),
+        )
+        for at in (1, 2, 3)
+    ],
+    events=[Event(1.5, "restart", "worker of in[2] replaced")],
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ({}, False),
+        ({"missing": 1}, True),
+        ({"repeated": 3}, False),
+        ({"repeated": 3, "exactly_once": True}, True),
+        ({"disordered": 1}, True),
+        ({"unfounded": 1}, True),
+        ({"unnumbered": 1}, True),
+        ({"error": "gone"}, True),
+        ({"results": 0, "answered": 0, "missing": 5}, True),
+    ],
+)
+def test_what_breaks_a_promise(change: dict[str, Any], broken: bool) -> None:
+    result = replace(RESULT, verified=replace(FOUND, **change))
+    assert result.broken is broken
+    console = Console(width=200)
+    with console.capture() as written:
+        console.print(summary(result))
+    assert ("✘" in written.get()) is broken
+    assert ("A promise is broken" in page(result)) is broken
+
+
+def test_a_record_that_was_not_acknowledged_is_a_failure() -> None:
+    assert replace(RESULT, failed=1, verified=None).broken
+
+
+class Checked(HTMLParser):
+    """Follows tags, and fails where one is closed that is not open."""
+
+    VOID = ("meta", "line", "circle", "path", "rect")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.charts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.charts += tag == "svg"
+        assert not {name for name, _ in attrs} & {"src", "href"}, "the page needs nothing from elsewhere"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_needs_nothing_else() -> None:
+    text = page(RESULT)
+    checked = Checked()
+    checked.feed(text)
+    assert checked.open == []
+    assert checked.charts == 4
+    assert "in &lt;b&gt;" in text
+    assert "<b>" not in text.replace("<div class=card><b>", "")
+    assert not re.search(r"url\(|@import|https?://", text)
+
+
+def test_an_event_is_drawn_at_its_time_in_every_chart() -> None:
+    text = page(RESULT)
+    places = re.findall(r'class="event restart"><title>.*?</title><line x1="([\d.]+)"', text)
+    assert len(places) == 4
+    assert set(places) == {"504.0"}  # half way between the axis at 64 and the edge at 944
+
+
+def test_a_page_of_nothing_can_be_made() -> None:
+    nothing = Percentiles(0)
+    text = page(replace(RESULT, samples=[], events=[], verified=None, end_to_end=None, acknowledgement=nothing))
+    assert "svg" not in text.split("</style>")[1]
+
+
+def test_the_document_can_be_read_back() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(RESULT), type=LoadResult) == RESULT
+
+
+def test_capacity_says_what_a_target_needs() -> None:
+    tried = [Tried(rate=1000.0, kept_up=True, why="kept up")]
+    capacity = Capacity(
+        tried=tried,
+        rate=1000.0,
+        bounded=True,
+        partitions=4,
+        replicas=1,
+        target=2000.0,
+        target_partitions=11,
+        target_replicas=3,
+    )
+    first, second = capacity_lines(capacity)
+    assert first == "1,000 records/s with 4 partitions and 1 replica: 250 a partition."
+    assert second.startswith("2,000 records/s need 11 partitions and 3 replicas like this")
+    assert capacity_lines(replace(capacity, rate=None)) == ["The pool kept up with none of these rates."]
+
+
+def status(*partitions: PartitionStatus, **facts: Any) -> PoolStatus:
+    told = {"state": "running", "group": "g", "generation": 3, "protocol": "classic", "uptime_s": 1.0, **facts}
+    return PoolStatus(partitions=list(partitions), **told)
+
+
+def place(number: int, state: str = "running", restarts: int = 0) -> PartitionStatus:
+    return PartitionStatus(topic="in", partition=number, state=state, restarts=restarts)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "found"),
+    [
+        (status(place(0)), status(place(0)), []),
+        (status(place(0)), status(place(0, restarts=1)), [("restart", "worker of in[0] replaced")]),
+        (status(place(0)), status(place(0, "backing_off")), [("worker", "worker of in[0] backing off")]),
+        (status(place(0)), status(place(0), generation=4), [("rebalance", "generation 4")]),
+        (
+            status(place(0), place(1)),
+            status(place(1), place(2)),
+            [("rebalance", "gets in[2], gives up in[0]")],
+        ),
+        (status(place(0)), None, [("pool", "no answer")]),
+        (None, status(place(0)), [("pool", "answers, running")]),
+        (None, None, []),
+    ],
+)
+def test_what_happened_between_two_looks(
+    before: PoolStatus | None, after: PoolStatus | None, found: list[tuple[str, str]]
+) -> None:
+    assert changes(before, after) == found

@@ -1,0 +1,105 @@
+"""`load` as a user runs it, its processes and all, on librdkafka's mock cluster."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGINT
+from typing import Any
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+
+from tests.support.pool import environment
+
+COUNT = 5000
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[str]:
+    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, "log_level": 0})
+    known = [cluster.list_topics(topic, timeout=10) for topic in ("one", "two", "in", "out")]  # which makes it
+    (broker,) = known[-1].brokers.values()
+    yield f"{broker.host}:{broker.port}"
+    del cluster
+
+
+def begun(broker: str, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "supervisor", "load", *arguments, "--bootstrap", broker]
+    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def load(broker: str, file: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Run it to its end; its exit code, what it found, and what it printed."""
+    process = begun(broker, *arguments, "--json", str(file))
+    out, err = process.communicate(timeout=30)
+    assert file.exists(), err
+    return process.returncode, json.loads(file.read_bytes()), out
+
+
+def values(broker: str, topic: str, count: int) -> list[dict[str, Any]]:
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": "test", "log_level": 0})
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+    found: list[dict[str, Any]] = []
+    deadline = time.monotonic() + 10
+    while len(found) < count and time.monotonic() < deadline:
+        found += [json.loads(message.value() or b"") for message in consumer.consume(1000, 0.1)]
+    consumer.close()
+    return found
+
+
+@pytest.mark.parametrize(("topic", "processes"), [("one", 1), ("two", 3)])
+def test_numbers_have_no_gaps_whoever_sends_them(broker: str, tmp_path: Path, topic: str, processes: int) -> None:
+    arguments = ["--count", str(COUNT), "--processes", str(processes), "--devices", "10"]
+    started = time.monotonic()
+    code, found, _ = load(broker, tmp_path / "found.json", topic, *arguments)
+    assert (code, found["sent"], found["acknowledged"], found["failed"]) == (0, COUNT, COUNT, 0)
+    records = values(broker, topic, COUNT)
+    assert sorted(record["seq"] for record in records) == list(range(COUNT))
+    assert len({record["device_id"] for record in records}) == 10
+    assert time.monotonic() - started < 10  # no process waits to be killed
+
+
+def test_a_schedule_is_kept(broker: str, tmp_path: Path) -> None:
+    code, found, _ = load(broker, tmp_path / "found.json", "in", "--rate", "2000", "--duration", "1.5")
+    assert (code, found["acknowledged"], found["behind"], found["sampled"]) == (0, 3000, 0, False)
+    assert found["seconds"] == pytest.approx(1.5, abs=0.5)
+    assert found["acknowledgement"]["count"] == 3000
+
+
+def test_missing_results_are_found_and_the_page_is_written(broker: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    arguments = ["--count", "500", "--hot", "1", "--verify", "out", "--wait", "1", "--report", str(page)]
+    code, found, text = load(broker, tmp_path / "found.json", "in", *arguments)
+    assert (code, found["verified"]["records"], found["verified"]["missing"]) == (1, 500, 500)
+    assert "A promise is broken" in text
+    assert "A promise is broken" in page.read_text()
+
+
+def test_ctrl_c_ends_it_with_its_summary(broker: str) -> None:
+    process = begun(broker, "in", "--rate", "200")
+    assert process.stderr is not None
+    process.stderr.readline()  # it goes
+    process.send_signal(SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "acknowledged" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nowhere"], "topic nowhere is not there: create it, or give --create PARTITIONS"),
+        (["in", "--verify", "nowhere"], "topic nowhere is not there: name the topic that the app writes"),
+        (["in", "--status", "127.0.0.1:1"], "no pool answered at 127.0.0.1:1"),
+    ],
+)
+def test_what_is_not_there_is_said_before_anything_is_sent(broker: str, arguments: list[str], says: str) -> None:
+    process = begun(broker, *arguments)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert says in err
+    assert "Traceback" not in err

@@ -1,0 +1,227 @@
+"""Tells an outage downstream from records that fail by themselves, so that it does not empty a topic into dead letters.
+
+A record that has had its attempts is passed over, but its letter is kept back until the next record has shown whose
+fault it was. That one succeeds: the record's own, and the letter is sent. That one fails, too, and so do enough after
+it: an outage. Nothing of theirs was sent yet, so all are taken back, and the first of them is tried in its place until
+it succeeds. Whenever one has succeeded at last, those before it have another attempt before its results are sent.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from random import random
+from time import monotonic
+from typing import Final, NamedTuple
+
+from confluent_kafka import Message
+
+from workers.endings import Rewind
+from workers.log import log
+from workers.records import offset_of
+from workers.retry import GiveUp
+from workers.slot import GUARDED, RECORDS
+
+FIRST_DELAY: Final = 0.5
+LONGEST_DELAY: Final = 5.0
+"""Seconds between two attempts of the record that is held: from the first, doubling, up to the longest."""
+LOOK_SECONDS: Final = 10.0
+"""After which it is passed over once more, to see by those behind it whether the outage goes on: a look. Until the next
+one it takes twice as long, up to PATIENCE_SECONDS."""
+MOST_KEPT: Final = 1000
+"""So many records, most of them refused ones, are kept back at most."""
+PATIENCE_SECONDS: Final = 120.0
+"""How long an outage is believed in where no look can tell: only some records fail, or none comes."""
+IN_ROW: Final = 5
+"""So many failures in a row are an outage, whatever the share; twice as many after each false alarm."""
+MOST_IN_ROW: Final = 640
+"""So many in a row are an outage in any case. In a look twice as many may fail as in the last one, up to that."""
+
+
+class Failure(NamedTuple):
+    """A record that has had its attempts."""
+
+    message: Message
+    error: Exception
+    attempts: int
+    end: GiveUp
+    """Where it is to go."""
+    counts: bool
+    """Whether something downstream may be at fault: never for a record that is refused, or has failed before."""
+    whole: bool = True
+    """Whether its dead letter may have its value."""
+
+
+class Outage(Rewind):
+    """Too many records failed: go back to the first of them, of which nothing was sent.
+
+    Args:
+        why: for the log.
+        offset: where to go on.
+    """
+
+    def __init__(self, why: str, offset: int) -> None:
+        super().__init__(why)
+        self.offset = offset
+
+
+class Guard:
+    """Keeps failures back until it is known what they are.
+
+    Args:
+        words: the worker's slot.
+        share: of the last `window` records, above which failures are an outage; from 0 to 1.
+        window: how many records.
+        wait: seconds for which a failure waits for the next record to tell. If none comes, it is the record's own;
+            if several have failed by then, and none succeeded, it is an outage.
+        clock: gives seconds.
+    """
+
+    def __init__(
+        self, words: memoryview, *, share: float, window: int, wait: float, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._words = words
+        self._window = window
+        self._most = share * window
+        self._wait = wait
+        self._clock = clock
+        self._kept: list[Failure] = []
+        """Failures in a row, the first one counts."""
+        self._began = 0.0
+        """When the first of them failed."""
+        self._recent: deque[int] = deque()
+        """How many records were handled before each of the failures in the window."""
+        self._in_row = 0
+        """Failures since the last success, as far as that is known."""
+        self._held_since: float | None = None
+        self._suspected_at: float | None = None
+        """When the outage was first seen."""
+        self._partial = False
+        """Whether others succeed while one is held."""
+        self._delay = FIRST_DELAY
+        self._width = 1
+        """How many times `_row` may fail at this look; 1 before the first one."""
+        self._row = IN_ROW
+
+    @property
+    def open(self) -> bool:
+        """Whether records are to be handled one by one, each of them told."""
+        return bool(self._kept) or self._held_since is not None
+
+    @property
+    def first(self) -> int | None:
+        """The offset of the first failure that is kept back, above which nothing is committable; None for none."""
+        return offset_of(self._kept[0].message) if self._kept else None
+
+    @property
+    def looking(self) -> bool:
+        """Whether an outage is looked at again: then each record has one attempt."""
+        return self._width > 1 and self._held_since is None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether failures are kept back that may well be an outage's, short as it was."""
+        return bool(self._kept) and (self._in_row > 1 or self.looking)
+
+    def failed(self, failure: Failure) -> list[Failure]:
+        """A record has failed; which failures to send on now, in this order.
+
+        Raises:
+            Outage: too many have.
+        """
+        if not failure.counts and not self._kept:
+            return [failure]
+        if not self._kept:
+            self._began = self._clock()
+        self._kept.append(failure)
+        if not failure.counts:
+            return self.idle()  # it tells nothing
+        self._count()
+        self._check()
+        return []
+
+    def succeeded(self) -> list[Failure]:
+        """A record was handled; which failures before it are to be sent on now."""
+        self._in_row = 0
+        if self._words[GUARDED]:
+            log.info("guard_releases", consequence="a record has succeeded; the partition goes on")
+            if self._kept:
+                # What was held is passed over only now: it was its own fault, and that of many a one here may be.
+                self._row = min(2 * self._row, MOST_IN_ROW)
+            else:
+                self._recent.clear()
+                self._row = IN_ROW
+        return self._let_go()
+
+    def idle(self) -> list[Failure]:
+        """There is no next record yet that could tell; which failures are to be sent on without it.
+
+        Raises:
+            Outage: it was waited for long enough, and there had been more than one failure.
+        """
+        if all(failure.end is GiveUp.LATER for failure in self._kept):
+            return self._let_go() if self._kept else []
+        if self._clock() - self._began < self._wait and len(self._kept) < MOST_KEPT:
+            return []
+        waited = 0.0 if self._suspected_at is None else self._clock() - self._suspected_at
+        if self._in_row > 1 and waited < PATIENCE_SECONDS:
+            raise self._outage()
+        return self._let_go()
+
+    def hold(self) -> float | None:
+        """Seconds after which to try the record in hand again although it has had its attempts; None: do not."""
+        if self._held_since is None:
+            return None
+        patience = PATIENCE_SECONDS if self._partial else min(LOOK_SECONDS * self._width, PATIENCE_SECONDS)
+        if self._clock() - self._held_since >= patience:
+            self._held_since = None
+            self._width *= 2
+            return None
+        delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
+        return delay * (0.5 + random() / 2)
+
+    def forget(self) -> None:
+        """Nothing is kept back any more: its records will be read again."""
+        self._kept.clear()
+
+    def _let_go(self) -> list[Failure]:
+        kept, self._kept = self._kept, []
+        self._held_since, self._suspected_at, self._width = None, None, 1
+        self._words[GUARDED] = 0
+        return kept
+
+    def _count(self) -> None:
+        handled = self._words[RECORDS]
+        begins = len(self._kept) == 1 and not self._words[GUARDED]
+        if begins and self._recent and handled - self._recent[-1] > 1:
+            self._in_row = 0  # what lies between has succeeded
+        self._in_row += 1
+        self._recent.append(handled)
+        while self._recent[0] <= handled - self._window:
+            self._recent.popleft()
+
+    def _check(self) -> None:
+        if self._in_row > 1 and self._clock() - self._began >= self._wait:
+            raise self._outage()
+        if sum(failure.counts for failure in self._kept) >= min(self._row * self._width, MOST_IN_ROW):
+            raise self._outage()
+        if self._width == 1 and len(self._recent) > self._most:
+            raise self._outage(partial=True)
+
+    def _outage(self, *, partial: bool = False) -> Outage:
+        first, last = self._kept[0], self._kept[-1]
+        failed = sum(failure.counts for failure in self._kept)
+        self._partial = partial
+        for _ in range(min(failed, len(self._recent))):
+            self._recent.pop()  # they will be counted when they come again
+        self.forget()
+        self._held_since, self._delay = self._clock(), FIRST_DELAY
+        if self._suspected_at is None:
+            self._suspected_at = self._held_since
+            log.warning(
+                "guard_holds",
+                offset=offset_of(first.message),
+                failed=self._in_row,
+                error=f"{type(last.error).__name__}: {last.error}"[:500],
+                consequence="too many records failed: it is tried again in its place, and those behind it wait",
+            )
+        self._words[GUARDED] = 1
+        return Outage("too many records failed", offset_of(first.message))
