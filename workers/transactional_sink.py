@@ -109,7 +109,13 @@ class TransactionalSink(KafkaSink):
         if self.opened_at is None:
             self._begin(None)
         offsets = [TopicPartition(*self.place, position)]
-        self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
+        try:
+            self._send_offsets(offsets, metadata)
+        except KafkaException as raised:
+            if raised.args[0].code() == KafkaError._STATE:
+                # It failed meanwhile; asked again, the client says why.
+                self._send_offsets(offsets, metadata)
+            raise
 
     def commit(self) -> None:
         """Commit what is open.
@@ -165,6 +171,9 @@ class TransactionalSink(KafkaSink):
                     raise Fenced(f"{error.name()}: {error.str()}") from raised
                 if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
+
+    def _send_offsets(self, offsets: list[TopicPartition], metadata: bytes) -> None:
+        self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
 
     def _serve(self) -> None:
         """Hear of what has become of messages."""

@@ -38,10 +38,12 @@ class Topics:
 
     Args:
         bootstrap: its address, `host:port`.
+        replicas: how many a new topic's partitions have.
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, *, replicas: int = 1) -> None:
         self.bootstrap = bootstrap
+        self._replicas = replicas
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._askers: dict[str, Consumer] = {}
 
@@ -54,7 +56,7 @@ class Topics:
     def create_named(self, name: str, partitions: int = 4, config: Mapping[str, str] | None = None) -> None:
         """Create topic `name`, and wait until the broker tells of it. It keeps records however old they are."""
         settings = {"retention.ms": "-1", **(config or {})}
-        new = NewTopic(name, num_partitions=partitions, replication_factor=1, config=settings)
+        new = NewTopic(name, num_partitions=partitions, replication_factor=self._replicas, config=settings)
         self._admin.create_topics([new])[name].result(TIMEOUT)
         self.wait_partitions(name, partitions)
 
