@@ -19,7 +19,6 @@ from workers.sink import Refusal
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
 from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
 
-
 PAUSE_COMMITS: Final = 3
 """How many times as long as a commit takes the next early one has to wait."""
 SMOOTH: Final = 8

@@ -59,7 +59,14 @@ class Bench:
     """
 
     def __init__(
-        self, broker: Broker, rate: int, warm: float, seconds: float, partitions: int, settings: Sequence[str]
+        self,
+        broker: Broker,
+        rate: int,
+        warm: float,
+        seconds: float,
+        partitions: int,
+        hot: float,
+        settings: Sequence[str],
     ) -> None:
         self._broker = broker
         self._topics = Topics(broker.bootstrap)
