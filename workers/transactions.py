@@ -19,6 +19,10 @@ from workers.sink import Refusal
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
 from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
 
+PAUSE_COMMITS: Final = 3
+"""How many times as long as a commit takes the next early one has to wait."""
+SMOOTH: Final = 8
+"""Commits over which their time is averaged."""
 RELIEF_NS: Final = 1_000_000_000
 """How long a transaction may wait for the record in hand before it is committed without it."""
 
@@ -78,8 +82,8 @@ class TransactionalOffsets(Offsets):
         self._care = care
         self._records = records
         self._proof_interval_ns = int(proof_interval * 1e9)
-        self._took = 0
-        """Nanoseconds of the last commit."""
+        self._took = 0.0
+        """Nanoseconds of a commit, of late."""
         self._vain = 0
         """How many transactions in a row were aborted for a reason that nothing could be learnt from."""
         control.at_ticks(self.relieve)
@@ -93,7 +97,7 @@ class TransactionalOffsets(Offsets):
         """
         if self._words[COMMITTABLE] == self._safe():
             self.prove(settle)
-        elif idle or self._due():
+        elif self._due(idle=idle):
             self.flush(settle)
 
     def flush(self, settle: Settle) -> None:  # noqa: ARG002 refusals spoil the transaction
@@ -165,15 +169,17 @@ class TransactionalOffsets(Offsets):
         if self._vain > 1:
             raise SinkFailed(f"the transaction is aborted again and again: {cause}") from cause
 
-    def _due(self) -> bool:
-        """Whether to commit under load: by time, by count, or because there is nothing more to read for now."""
+    def _due(self, *, idle: bool) -> bool:
+        """Whether to commit: by time, by count, or because results wait and there is nothing more to read."""
         words, since = self._words, monotonic_ns() - self._flushed_at
         if since >= self._flush_interval_ns:
             return True
         if self._records is not None and words[POSITION] - words[COMMITTABLE] >= self._records:
             return True
-        # Committing takes no more than half of the time, so that what comes meanwhile shares the next one.
-        return words[POSITION] >= words[END] and since >= self._took
+        if self._sink.opened_at is None:
+            return False  # nobody waits for the position
+        # A slow broker gets fewer transactions, not more and more: what comes meanwhile shares the next one.
+        return idle or (words[POSITION] >= words[END] and since >= PAUSE_COMMITS * self._took)
 
     def _overdue(self) -> bool:
         opened_at = self._sink.opened_at
@@ -200,7 +206,7 @@ class TransactionalOffsets(Offsets):
         self._words[PROVED] = sent_at
         self._words[COMMITTABLE] = position
         self._flushed_at = monotonic_ns()
-        self._took = self._flushed_at - sent_at
+        self._took += (self._flushed_at - sent_at - self._took) / SMOOTH
 
     def _pending(self) -> int:
         """How many messages the brokers do not have after a moment; one that they refuse spoils its transaction."""

@@ -1,6 +1,6 @@
 """How long a record takes from when it was to be sent to when its result can be read, at a steady rate.
 
-    python -m tests.benchmarks.latency [--rate 2000] [--seconds 15] [--runs 2] [--set NAME=VALUE …] [SUBJECT …]
+    python -m tests.benchmarks.latency [--rate 2000] [--warm 20] [--seconds 10] [--runs 1] [--hot 0.05] [SUBJECT …]
 
 SUBJECTs: loop (written by hand), at_least_once, exactly_once; all by default, in turn. An open loop: records are sent
 on schedule whatever the brokers do, and count from their scheduled time; the results' reader reads what is committed.
@@ -30,9 +30,6 @@ from tests.support.pool import environment
 from tests.support.process import descendants, spawn
 from tests.support.topics import Topics
 
-HOT_SHARE = 0.05
-WARM_SECONDS = 5.0
-"""What is sent in these first seconds counts for nothing."""
 PATIENCE = 30.0
 TICKS = os.sysconf("SC_CLK_TCK")
 NS = 1_000_000_000
@@ -54,17 +51,30 @@ class Bench:
     Args:
         broker: where.
         rate: records a second.
+        warm: seconds of load before it counts: the broker's JVM compiles what it does.
         seconds: for how long it counts.
         partitions: of the input.
+        hot: the share of readings that have a result.
         settings: the pool's, besides its guarantee.
     """
 
-    def __init__(self, broker: Broker, rate: int, seconds: float, partitions: int, settings: Sequence[str]) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        rate: int,
+        warm: float,
+        seconds: float,
+        partitions: int,
+        hot: float,
+        settings: Sequence[str],
+    ) -> None:
         self._broker = broker
         self._topics = Topics(broker.bootstrap)
         self._rate = rate
-        self._count = int(rate * (seconds + WARM_SECONDS))
+        self._warm = warm
+        self._count = int(rate * (warm + seconds))
         self._partitions = partitions
+        self._hot = {seq for seq in range(self._count) if random.Random(seq).random() < hot}
         self._settings = settings
 
     def measure(self, subject: str) -> Latencies:
@@ -109,13 +119,12 @@ class Bench:
         start = time.monotonic_ns() + 2 * NS
         sender = os.fork()
         if sender == 0:
-            send(self._broker.bootstrap, source, start, self._rate, self._count, self._partitions)
+            send(self._broker.bootstrap, source, start, self._rate, self._count, self._partitions, self._hot)
             os._exit(0)
-        hot = {seq for seq in range(self._count) if is_hot(seq)}
-        cpu = Cpu(self._broker, pid, after=start + int(WARM_SECONDS * NS), until=start + self._count * NS // self._rate)
-        at = read(self._broker.bootstrap, target, self._partitions, hot, cpu.look)
+        cpu = Cpu(self._broker, pid, after=start + int(self._warm * NS), until=start + self._count * NS // self._rate)
+        at = read(self._broker.bootstrap, target, self._partitions, self._hot, cpu.look)
         os.waitpid(sender, 0)
-        counted = [seq for seq in hot if seq >= self._rate * WARM_SECONDS]
+        counted = [seq for seq in self._hot if seq >= self._rate * self._warm]
         return Latencies([(at[seq] - start - seq * NS // self._rate) / 1e6 for seq in counted], *cpu.shares())
 
 
@@ -142,11 +151,7 @@ class Cpu:
         return (after[0] - before[0]) / seconds, (after[1] - before[1]) / seconds
 
 
-def is_hot(seq: int) -> bool:
-    return random.Random(seq).random() < HOT_SHARE
-
-
-def send(bootstrap: str, topic: str, start: int, rate: int, count: int, partitions: int) -> None:
+def send(bootstrap: str, topic: str, start: int, rate: int, count: int, partitions: int, hot: set[int]) -> None:
     """Send readings on schedule; each tells its number by its device."""
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "log_level": 3})
     producer.list_topics(topic, timeout=10)
@@ -154,7 +159,7 @@ def send(bootstrap: str, topic: str, start: int, rate: int, count: int, partitio
         ahead = start + seq * NS // rate - time.monotonic_ns()
         if ahead > 0:
             time.sleep(ahead / NS)
-        value = f'{{"device_id":"{seq:>11}","temperature":{70.5 if is_hot(seq) else 20.5},"seq":{seq:<9}}}'
+        value = f'{{"device_id":"{seq:>11}","temperature":{70.5 if seq in hot else 20.5},"seq":{seq:<9}}}'
         producer.produce(topic, value, str(seq), seq % partitions)
         producer.poll(0)
     assert producer.flush(PATIENCE) == 0
@@ -205,13 +210,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("subjects", nargs="*", default=["loop", "at_least_once", "exactly_once"], metavar="SUBJECT")
     parser.add_argument("--rate", type=int, default=2000)
-    parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--warm", type=float, default=20.0)
+    parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--partitions", type=int, default=4)
+    parser.add_argument("--hot", type=float, default=0.05, help="the share of readings that have a result")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the pool")
     options = parser.parse_args()
     with provide() as broker:
-        bench = Bench(broker, options.rate, options.seconds, options.partitions, options.set)
+        bench = Bench(broker, options.rate, options.warm, options.seconds, options.partitions, options.hot, options.set)
         found: dict[str, list[Latencies]] = {subject: [] for subject in options.subjects}
         for number in range(options.runs + 1):
             for subject in options.subjects:

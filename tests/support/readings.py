@@ -76,8 +76,8 @@ class Results:
         """Assert that each of the records 0 … `count` - 1 has one result, in order; those of `but` have none."""
         missing, repeated, disordered = self.missing(count) - set(but), self.repeated, self.disordered()
         told = f"missing {_some(missing)}, repeated {_some(repeated)}, disordered {_some(disordered)}"
-        wrong = missing or repeated or disordered or self.copies.keys() & set(but)
-        assert not wrong, told
+        assert [missing, repeated, disordered] == [set(), [], []], told
+        assert not self.copies.keys() & set(but)
 
     def first_of_repeated(self) -> list[Seen]:
         """The earliest result of each record that has more than one."""

@@ -37,6 +37,7 @@ class Transactions:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.on_commit: Callable[[], None] = lambda: None
         self.pending: deque[int] = deque()
         """How many messages are still on their way after the next flushes."""
         self.fatal: list[Exception] = []
@@ -71,6 +72,7 @@ class Transactions:
         self._call("offsets", offsets[0].offset, metadata)
 
     def commit_transaction(self, _: float) -> None:
+        self.on_commit()
         self._call("commit")
 
     def abort_transaction(self, _: float) -> None:
@@ -97,6 +99,9 @@ class Clock:
         self.now = 10**12
         for module in ("transactions", "transactional_sink", "offsets", "outbox"):
             monkeypatch.setattr(f"workers.{module}.monotonic_ns", lambda: self.now)
+
+    def passes(self, nanoseconds: int) -> None:
+        self.now += nanoseconds
 
 
 class Proved(Word):
@@ -345,6 +350,31 @@ def test_a_commit_comes_early_where_there_is_nothing_more_to_read(parts: Parts) 
     parts.words[END] = 7
     parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
+
+
+def test_the_next_early_commit_waits_so_long_that_a_slow_broker_gets_fewer(parts: Parts, clock: Clock) -> None:
+    parts.producer.on_commit = lambda: clock.passes(8_000_000)
+    parts.words[END] = 7
+    parts.offsets.report(unexpected, idle=False)
+    parts.send(7)
+    parts.words[POSITION] = parts.words[END] = 8
+    clock.passes(2_999_999)
+    parts.offsets.report(unexpected, idle=False)
+    assert parts.words[COMMITTABLE] == 7
+    clock.passes(1)
+    parts.offsets.report(unexpected, idle=False)
+    assert parts.words[COMMITTABLE] == 8
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_position_that_no_result_waits_for_is_committed_by_time(parts: Parts, clock: Clock, *, idle: bool) -> None:
+    parts.flush()
+    parts.words[POSITION] = parts.words[END] = 9
+    parts.offsets.report(unexpected, idle=idle)
+    assert parts.words[COMMITTABLE] == 7
+    clock.passes(100_000_000)
+    parts.offsets.report(unexpected, idle=idle)
+    assert parts.words[COMMITTABLE] == 9
 
 
 class Committed:
