@@ -1,12 +1,14 @@
 """The command line: every command is there with its help, an error becomes one line and its exit code."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from supervisor import __main__ as entry
 from supervisor import cli, service
+from supervisor.signals import release
 from workers.errors import AppInvalid, ConfigInvalid, ExitCode, PoolError
 from workers.settings import FIELDS, Settings
 
@@ -16,6 +18,13 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
     monkeypatch.delenv("POOL_APP", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _signals_released() -> Iterator[None]:
+    """An entry holds signals back until its end, which here is not the process's: other tests need them."""
+    yield
+    release()
 
 
 @pytest.fixture
