@@ -3,8 +3,7 @@
 import multiprocessing
 import os
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Final, Self
@@ -13,6 +12,7 @@ import msgspec
 
 from supervisor.latencies import Latencies
 from supervisor.load_member import SETUP_SECONDS, Abandon, Begin, Order, Progress, Stop, Work, send
+from supervisor.tally import Tally
 from workers.errors import PoolError
 
 
@@ -21,26 +21,14 @@ class SenderDied(PoolError):
 
 
 @dataclass(slots=True)
-class Totals:
+class Totals(Tally):
     """What all processes have done, over all that they were told."""
 
-    sent: int = 0
-    acknowledged: int = 0
     behind: int = 0
     elapsed: float = 0.0
     share_done: float | None = None
     done: bool = False
     finished: bool = False
-    failures: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def failed(self) -> int:
-        return self.failures.total()
-
-    @property
-    def outstanding(self) -> int:
-        """Records of which nothing is known yet."""
-        return self.sent - self.acknowledged - self.failed
 
 
 class Crew:

@@ -1,34 +1,22 @@
 """What became of the generator's records, as the brokers told it."""
 
 import time
-from collections import Counter, deque
+from collections import deque
 
 from confluent_kafka import KafkaError, Message
 
 from supervisor.latencies import Latencies
+from supervisor.tally import Tally
 
 
-class Recorder:
+class Recorder(Tally):
     """Counts acknowledgements; its memory does not grow with their number."""
 
     def __init__(self) -> None:
-        self.sent = 0
-        """Records handed to the producer."""
-        self.acknowledged = 0
-        self.failures: Counter[str] = Counter()
-        """Records that were not written, or whose fate is not known, by the error's name."""
+        super().__init__()
         self.latencies = Latencies()
         """From the moment at which a record was due to its acknowledgement."""
         self._handed: deque[tuple[int, float]] = deque()
-
-    @property
-    def failed(self) -> int:
-        return self.failures.total()
-
-    @property
-    def outstanding(self) -> int:
-        """Records of which nothing is known yet."""
-        return self.sent - self.acknowledged - self.failed
 
     def delivered(self, due: float, error: KafkaError | None, _message: Message) -> None:
         """Take one delivery report, where there is one for each record.

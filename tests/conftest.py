@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.broker import Broker, OwnBroker, own_broker, provide
+from tests.support.broker import Broker, OwnBroker, own_or_skip, provide
 from tests.support.figures import Figures, lines
 from tests.support.scene import Scene
 from tests.support.topics import Topics
@@ -88,12 +88,5 @@ def scene(make_scene: MakeScene) -> Scene:
 @pytest.fixture
 def breakable_broker() -> Iterator[OwnBroker]:
     """A broker of the test's own, to stop and to freeze."""
-    try:
-        made = own_broker()
-    except RuntimeError as problem:
-        pytest.skip(str(problem))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.remove()
+    with own_or_skip() as broker:
+        yield broker

@@ -16,7 +16,7 @@ from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
 from workers.guard import Failure, Guard
 from workers.offsets import Offsets
-from workers.outbox import PAUSE, Attempted, Outbox
+from workers.outbox import Attempted, Outbox
 from workers.records import offset_of
 from workers.replay import is_replayed
 from workers.retry import Again, GiveUp, decide
@@ -80,7 +80,7 @@ class Failures:
             WorkerMustEnd: the worker cannot go on.
         """
         for message, position in zip(messages, positions, strict=False):
-            if not self._may_go_on() or not self.settle(message, error):
+            if not self._outbox.may_go_on() or not self.settle(message, error):
                 return
             self._words[POSITION] = position
 
@@ -164,7 +164,7 @@ class Failures:
         """What is kept back will be read again."""
         if self._guard is not None:
             self._guard.forget()
-        self._offsets.hold(None)
+        self._offsets.cap(None)
 
     def _pass_over(self, failure: Failure) -> None:
         """Send a record on to where it is to go, or keep it back until it is known whether it is to go there."""
@@ -194,7 +194,7 @@ class Failures:
                 self._letters.send_later(message, error, attempts)
             else:
                 self._letters.send(message, error, attempts, whole=whole)
-        self._offsets.hold(None if self._guard is None else self._guard.first)
+        self._offsets.cap(None if self._guard is None else self._guard.first)
 
     def settle_refusals(self, refusals: Sequence[Refusal]) -> None:
         """The brokers refused what was sent: that is its record's failure, long after the position has passed it.
@@ -233,15 +233,7 @@ class Failures:
                 return False
             delay -= SLICE
             self._offsets.report(self.settle_refusals, idle=True)
-        return self._may_go_on()
-
-    def _may_go_on(self) -> bool:
-        """Wait for the lease, and meanwhile prove membership where only a worker can; False where a drain comes."""
-        while not self._control.draining and not self._control.leased():
-            self._offsets.prove(self.settle_refusals)
-            self._outbox.end_if_overdue()
-            self._control.wait(PAUSE)
-        return not self._control.draining
+        return self._outbox.may_go_on()
 
     def _settle_refused(self, message: Message, error: Exception, attempts: int) -> None:
         if self._first_time(offset_of(message), 1):

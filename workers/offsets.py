@@ -31,7 +31,7 @@ class Offsets:
         self._flush_interval_ns = int(flush_interval * 1e9)
         self._flushed_at = monotonic_ns()
         self._withheld = False
-        self._held: int | None = None
+        self._cap: int | None = None
         self._mark = self._marked_at = 0
         """While results are held back: the position from which on they are, and since when."""
 
@@ -75,16 +75,13 @@ class Offsets:
         self._store(self._safe())
         self._count(began)
 
-    def prove(self, settle: Settle) -> None:
-        """Prove membership to the group where only this worker can: not here."""
-
     def rewind(self, cause: Rewind) -> None:
         """Take back what is not committed; nothing can be, here."""
         raise AssertionError("only transactions can be taken back") from cause
 
-    def hold(self, offset: int | None) -> None:
+    def cap(self, offset: int | None) -> None:
         """From now on nothing at or above `offset` is committable, wherever the position is; None: all is again."""
-        self._held = offset
+        self._cap = offset
 
     @contextmanager
     def withheld(self) -> Iterator[None]:
@@ -103,7 +100,7 @@ class Offsets:
 
     def _safe(self) -> int:
         """The position, or the offset from which on nothing is committable."""
-        return self._words[POSITION] if self._held is None else self._held
+        return self._words[POSITION] if self._cap is None else self._cap
 
     def _store(self, position: int) -> None:
         self._words[COMMITTABLE] = position

@@ -152,19 +152,18 @@ class Outbox:
         self._held_bytes += len(parcel.value or b"")
         return True
 
-    def may_go_on(self, delay: float = 0.0) -> bool:
-        """Wait `delay` seconds, then for the lease; False where a drain comes, or has come.
+    def may_go_on(self) -> bool:
+        """Wait for the lease, and meanwhile prove membership; False where a drain comes, or has come.
 
         Raises:
             LeaseLost: results are unsent that may no longer be.
         """
         control = self._control
-        drained = control.wait(delay) if delay else control.draining
-        while not drained and not control.leased():
+        while not control.draining and not control.leased():
             self.prove()
             self.end_if_overdue()
-            drained = control.wait(PAUSE)
-        return not drained
+            control.wait(PAUSE)
+        return not control.draining
 
     def settled(self) -> bool:
         """Whether all that the sink was given is acknowledged, as far as can be told without waiting.

@@ -121,7 +121,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ) = None
     commit_interval: Annotated[float, _seconds("Time from one commit of offsets to the next.", 0.05, 60)] = 1.0
     flush_interval: Annotated[
-        float, _seconds("How often a worker waits for its results to be acknowledged.", 0.005, 10)
+        float, _seconds("How often a worker makes sure that its results are acknowledged.", 0.005, 10)
     ] = 0.1
     flush_records: (
         Annotated[int, _count("Exactly once: after how many records to commit, where that is sooner.", 1, 1_000_000)]

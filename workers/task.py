@@ -15,7 +15,7 @@ from workers.endings import Rewind
 from workers.failures import Failures, failure
 from workers.guard import Guard, Outage
 from workers.offsets import Offsets
-from workers.outbox import PAUSE, Outbox
+from workers.outbox import Outbox
 from workers.records import Record, offset_of
 from workers.replay import Replays, own
 from workers.sink import Sink
@@ -135,7 +135,7 @@ class PartitionTask:
         """
         words = self._words
         words[BEAT] = monotonic_ns()
-        if not self._may_go_on():
+        if not self._outbox.may_go_on():
             return
         messages, end = self._source.poll()
         words[END] = self._source.high_watermark()
@@ -160,7 +160,7 @@ class PartitionTask:
             if not messages:
                 return True
         self._observe_latency(messages[0])
-        while self._may_go_on():
+        while self._outbox.may_go_on():
             began = monotonic_ns()
             if self._care.needed(self._words[POSITION]):
                 failed = self._handle_with_care(messages[0], positions[0])
@@ -178,15 +178,6 @@ class PartitionTask:
                 return True
             self._report(idle=False)
         return False
-
-    def _may_go_on(self) -> bool:
-        """Between two records: wait for the lease, and meanwhile prove membership where only a worker can."""
-        control = self._control
-        while not control.draining and not control.leased():
-            self._offsets.prove(self._failures.settle_refusals)
-            self._outbox.end_if_overdue()
-            control.wait(PAUSE)
-        return not control.draining
 
     def _rewind(self, cause: Rewind) -> None:
         self._failures.forget()

@@ -87,7 +87,7 @@ class TransactionalOffsets(Offsets):
         self._vain = 0
         """How many transactions in a row were aborted for a reason that nothing could be learnt from."""
         control.at_ticks(self.relieve)
-        outbox.prove = self._prove
+        outbox.prove = self.prove
 
     def report(self, settle: Settle, *, idle: bool) -> None:
         """Commit when it is time to, or when there is nothing better to do.
@@ -96,7 +96,7 @@ class TransactionalOffsets(Offsets):
             as `flush`.
         """
         if self._words[COMMITTABLE] == self._safe():
-            self.prove(settle)
+            self.prove()
         elif self._due(idle=idle):
             self.flush(settle)
 
@@ -114,17 +114,14 @@ class TransactionalOffsets(Offsets):
             self._commit(self._safe())
             self._count(began)
 
-    def prove(self, settle: Settle) -> None:
+    def prove(self) -> None:
         """When nothing was committed for a while: commit the position as it is, to prove membership.
 
         Raises:
             as `flush`.
         """
         if monotonic_ns() - self._words[PROVED] >= self._proof_interval_ns:
-            self.flush(settle)
-
-    def _prove(self) -> None:
-        self.prove(_no_refusals)
+            self.flush(_no_refusals)
 
     def relieve(self) -> None:
         """Commit what a slow record keeps waiting, from beside the worker's loop, which is inside of its handler.

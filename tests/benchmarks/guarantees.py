@@ -10,10 +10,7 @@ import argparse
 import statistics
 import sys
 
-from rich.console import Console
-from rich.table import Table
-
-from tests.benchmarks.throughput import Bench, Run
+from tests.benchmarks.throughput import Bench, Run, show
 from tests.support.broker import provide
 
 GUARANTEES = ("at_least_once", "exactly_once")
@@ -34,19 +31,8 @@ def main() -> int:
             for guarantee in GUARANTEES if number % 2 == 0 else reversed(GUARANTEES):
                 runs[guarantee].append(bench.pool(guarantee))
     ratios = [once.rate / least.rate for least, once in zip(*runs.values(), strict=True)]
-    show(runs, ratios)
+    show({name.replace("_", " "): found for name, found in runs.items()}, "exactly once / at least once", ratios)
     return 0 if statistics.median(ratios) >= options.at_least else 1
-
-
-def show(runs: dict[str, list[Run]], ratios: list[float]) -> None:
-    table = Table("", "records/s", "CPU s per million", title="medians")
-    for guarantee, found in runs.items():
-        rate, cpu = statistics.median(run.rate for run in found), statistics.median(run.cpu for run in found)
-        table.add_row(guarantee.replace("_", " "), f"{rate:,.0f}", f"{cpu:.2f}")
-    console = Console()
-    console.print(table)
-    each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    console.print(f"exactly once / at least once: {statistics.median(ratios):.2f} (each run: {each})")
 
 
 if __name__ == "__main__":

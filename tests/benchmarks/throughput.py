@@ -12,6 +12,7 @@ import resource
 import signal
 import statistics
 import sys
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Producer
@@ -125,22 +126,20 @@ def main() -> int:
             for run, results in order if number % 2 == 0 else reversed(order):
                 results.append(run())
     ratios = [pool.rate / loop.rate for pool, loop in zip(pools, loops, strict=True)]
-    show(loops, pools, ratios)
+    show({"hand-written loop": loops, "pool, at least once": pools}, "pool / loop", ratios)
     return 0 if statistics.median(ratios) >= options.at_least else 1
 
 
-def show(loops: list[Run], pools: list[Run], ratios: list[float]) -> None:
+def show(found: Mapping[str, Sequence[Run]], compared: str, ratios: Sequence[float]) -> None:
+    """Print the medians of each kind of run, and how two of them compare."""
     table = Table("", "records/s", "CPU s per million", title="medians")
-    for name, runs in (("hand-written loop", loops), ("pool, at least once", pools)):
-        table.add_row(
-            name,
-            f"{statistics.median(run.rate for run in runs):,.0f}",
-            f"{statistics.median(run.cpu for run in runs):.2f}",
-        )
+    for name, runs in found.items():
+        rate, cpu = statistics.median(run.rate for run in runs), statistics.median(run.cpu for run in runs)
+        table.add_row(name, f"{rate:,.0f}", f"{cpu:.2f}")
     console = Console()
     console.print(table)
     each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-    console.print(f"pool / loop: {statistics.median(ratios):.2f} (each run: {each})")
+    console.print(f"{compared}: {statistics.median(ratios):.2f} (each run: {each})")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.conftest import MakeScene
-from tests.support.broker import OwnBroker, own_broker
+from tests.support.broker import OwnBroker, own_or_skip
 from tests.support.pool import Pool
 from tests.support.readings import reading
 from tests.support.topics import TIMEOUT, Topics
@@ -34,15 +34,8 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def strict_broker() -> Iterator[OwnBroker]:
     """A broker that knows who may do what."""
-    try:
-        made = own_broker(SETTINGS)
-    except RuntimeError as problem:
-        pytest.skip(str(problem))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.remove()
+    with own_or_skip(SETTINGS) as broker:
+        yield broker
 
 
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])

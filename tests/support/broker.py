@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from tests.support import jars
 from tests.support.docker_broker import DockerBroker, docker_runs
 from tests.support.process import end, free_port, spawn
@@ -225,3 +227,17 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+@contextmanager
+def own_or_skip(settings: Mapping[str, str] | None = None) -> Iterator[OwnBroker]:
+    """A broker of a test's own while the context lasts; where there can be none, the test is skipped."""
+    try:
+        made = own_broker(settings)
+    except RuntimeError as problem:
+        pytest.skip(str(problem))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
