@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, monotonic_ns
 from typing import Any, TypeVar
@@ -114,16 +115,19 @@ class Life:
         self.words = words
         self.channel = channel
         self.crash_fd = crash_fd
-        self._pidfd = os.pidfd_open(pid)
+        self._pidfd: int | None = None
+        with suppress(ProcessLookupError):  # one that fails as it starts may be gone by now
+            self._pidfd = os.pidfd_open(pid)
 
     def wait_dead(self) -> bool:
         """Whether it is gone within 2 s."""
-        return bool(select.select([self._pidfd], [], [], 2)[0])
+        return self._pidfd is None or bool(select.select([self._pidfd], [], [], 2)[0])
 
     def close(self) -> None:
         self.channel.close()
         os.close(self.crash_fd)
-        os.close(self._pidfd)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
 
 
 Start = Callable[..., Server]
