@@ -117,6 +117,21 @@ class TransactionalSink(KafkaSink):
                 self._send_offsets(offsets, metadata)
             raise
 
+    def trouble(self, position: int, metadata: bytes) -> str | None:
+        """Why what is open has failed, in the client's words: its messages' errors may only be what followed.
+
+        Raises:
+            Fenced, SinkFailed: as `offer`.
+        """
+        if self.opened_at is None:
+            return None
+        try:
+            self.offer(position, metadata)
+        except KafkaException as raised:
+            told: str = raised.args[0].str()
+            return told
+        return None
+
     def commit(self) -> None:
         """Commit what is open.
 

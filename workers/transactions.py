@@ -153,8 +153,12 @@ class TransactionalOffsets(Offsets):
             SinkFailed: that was in vain before; another attempt has to wait.
         """
         self._words[ABORTS] += 1
-        log.warning("transaction_aborted", reason=str(cause), offset=self._words[COMMITTABLE])
         with self._sink.lock:
+            why = str(cause)
+            metadata = self._control.metadata()
+            if cause.error is None and not isinstance(cause, MembershipStale) and proves_membership(metadata):
+                why = self._sink.trouble(self._words[COMMITTABLE], metadata) or why
+            log.warning("transaction_aborted", reason=why, offset=self._words[COMMITTABLE])
             taken_back = self._sink.abort()
         if isinstance(cause, MembershipStale):
             self._await_membership(cause.metadata)
@@ -164,7 +168,7 @@ class TransactionalOffsets(Offsets):
             return
         self._vain += 1
         if self._vain > 1:
-            raise SinkFailed(f"the transaction is aborted again and again: {cause}") from cause
+            raise SinkFailed(f"the transaction is aborted again and again: {why}") from cause
 
     def _due(self, *, idle: bool) -> bool:
         """Whether to commit: by time, by count, or because results wait and there is nothing more to read."""
