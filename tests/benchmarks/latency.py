@@ -220,9 +220,14 @@ def main() -> int:
     with provide() as broker:
         bench = Bench(broker, options.rate, options.warm, options.seconds, options.partitions, options.hot, options.set)
         found: dict[str, list[Latencies]] = {subject: [] for subject in options.subjects}
-        for _ in range(options.runs):
+        for number in range(options.runs + 1):
             for subject in options.subjects:
-                found[subject].append(bench.measure(subject))
+                latencies = bench.measure(subject)
+                # The first time the broker's JVM still compiles what it does.
+                if number:
+                    found[subject].append(latencies)
+                each = f"p50 {latencies.percentile(0.5):.1f}, p99 {latencies.percentile(0.99):.1f} ms"
+                Console(stderr=True).print(f"{subject}: {each}" + (" (not counted)" if not number else ""))
     table = Table("", "p50 ms", "p99 ms", "max ms", "CPU", "broker's CPU", title=f"{options.rate:,}/s, medians")
     for subject, runs in found.items():
         cells = [statistics.median(run.percentile(share) for run in runs) for share in (0.5, 0.99)]

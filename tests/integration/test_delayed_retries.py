@@ -125,6 +125,15 @@ def test_a_drain_does_not_wait_for_a_record_to_be_due(scene: Scene, tmp_path: Pa
     assert len(scene.topics.read(scene.dead)) == 1
 
 
+def worker_pids(pool: Pool) -> set[int]:
+    return {partition.pid for partition in pool.status().partitions if partition.pid is not None}
+
+
+def have_successors(pool: Pool, killed: set[int]) -> bool:
+    running = [partition.pid for partition in pool.status().partitions if partition.state == "running"]
+    return len(running) == 5 and killed.isdisjoint(running)
+
+
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
 def test_killed_workers_lose_none_that_waits(scene: Scene, tmp_path: Path, guarantee: str) -> None:
     """Wherever it dies: before the retry topic has the record, between that and the commit, or behind both."""
@@ -134,10 +143,11 @@ def test_killed_workers_lose_none_that_waits(scene: Scene, tmp_path: Path, guara
     pool = scene.pool(DELAYED, env=env).wait_running(5)
     for count in (500, 1000, 1500, 2000, 2050, 2100):
         pool.wait_for(partial(has_handled, pool, count), 60, f"{count} handled")
-        for partition in pool.status().partitions:
-            if partition.pid is not None:
-                os.kill(partition.pid, SIGKILL)
-        pool.wait_running(5)
+        killed = worker_pids(pool)
+        for pid in killed:
+            os.kill(pid, SIGKILL)
+        # What is told may be a moment old: only with new workers is it of after the deaths.
+        pool.wait_for(partial(have_successors, pool, killed), 30, "successors run")
     wait_delayed(scene, topic)
     results = scene.topics.results(scene.output)
     assert results.missing(COUNT) == set()

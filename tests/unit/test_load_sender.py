@@ -102,7 +102,8 @@ def test_without_a_broker_the_schedule_goes_on_and_what_is_given_up_counts_as_fa
     assert not sender.finish(0.05)
     sender.abandon()
     assert sender.recorder.acknowledged == 0
-    assert sender.recorder.failed == sender.recorder.sent == 10
+    assert sender.recorder.failed == sender.recorder.sent
+    assert 0 < sender.recorder.sent <= 10, "no more than there was room for"
 
 
 def test_a_share_of_the_load_has_its_own_numbers(broker: str) -> None:

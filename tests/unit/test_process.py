@@ -134,6 +134,7 @@ def test_a_stopped_worker_is_killed_after_that(scene: Scene) -> None:
     process = scene.spawn()
     scene.worker.forked(process.pid)
     os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # the signal takes effect when the kernel gets to it
     scene.worker.watch_life(0.0, LIMITS)
     scene.worker.watch_life(1.1, LIMITS)
     assert process.poll() is None
