@@ -133,7 +133,7 @@ class Outbox:
 
     def release(self) -> None:
         """Hand the sink what was held back, as far as the lease and its room allow; what is not stays held."""
-        while self._held and self._may_send():
+        while self._held and self._control.leased():
             parcel, origin = self._held[0]
             try:
                 if not self._sink.send(parcel, origin):
@@ -142,10 +142,6 @@ class Outbox:
                 self._sink.refusals.append(Refusal(origin, refused))
             self._held.popleft()
         self._held = self._held or None
-
-    def drop(self) -> None:
-        """Forget what is held back: its records will be read again."""
-        self._held = None
 
     def _keep(self, parcel: Parcel, origin: Any) -> bool:
         """Hold a message back; False where too much is held already."""

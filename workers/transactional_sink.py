@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from threading import RLock, get_ident
+from threading import RLock
 from time import monotonic_ns
 from typing import Any, Final, NamedTuple, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from workers.aside import Aside
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.records import TopicPartition as Place
@@ -62,9 +61,8 @@ class TransactionalSink(KafkaSink):
         """On whose behalf the transaction's latest message was sent."""
         self.opened_at: int | None = None
         """Since when the transaction is open, in nanoseconds of the monotonic clock."""
-        self.committing: Aside | None = None
-        """A commit beside the loop; until it has ended nothing more is taken."""
-        self._loop = get_ident()
+        self.quiet = False
+        """Whether calls give no sign of life: it is not the worker's loop that makes them."""
         self._suspected: list[Refusal] = []
         self._alive = alive
 
@@ -79,8 +77,6 @@ class TransactionalSink(KafkaSink):
         self.insist(lambda: self._producer.init_transactions(CALL_SECONDS))
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
-        if self.committing is not None and self.busy():
-            return False
         with self.lock:
             try:
                 self._begin(origin)
@@ -90,33 +86,12 @@ class TransactionalSink(KafkaSink):
                 raise Rewind(str(failed)) from failed
 
     def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
-        if self.committing is not None and self.busy():
-            return False
         with self.lock:
             try:
                 self._begin(origin)
                 return super().send_value(topic, value, key, origin)
             except (SinkFailed, KafkaException) as failed:
                 raise Rewind(str(failed)) from failed
-
-    def in_loop(self) -> bool:
-        """Whether it is the worker's loop that calls, and not what works beside it."""
-        return get_ident() == self._loop
-
-    def busy(self) -> bool:
-        """Whether a commit beside the loop is under way.
-
-        Raises:
-            Rewind, Fenced: what it ended in.
-        """
-        commit = self.committing
-        if commit is None:
-            return False
-        if not commit.ended:
-            return True
-        self.committing = None
-        commit.check()
-        return False
 
     def wait(self, seconds: float) -> int:
         try:
@@ -182,7 +157,7 @@ class TransactionalSink(KafkaSink):
             KafkaException: it failed.
         """
         while True:
-            if self.in_loop():
+            if not self.quiet:
                 self._alive()
             try:
                 return call()

@@ -7,7 +7,6 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from workers.aside import Aside
 from workers.care import Care
 from workers.control import Control
 from workers.endings import Fenced, Rewind, SinkFailed
@@ -17,7 +16,7 @@ from workers.offsets import Offsets, Settle
 from workers.outbox import PAUSE, Outbox
 from workers.refusals import condemned_by, last_offset, records_of
 from workers.sink import Refusal
-from workers.slot import ABORTS, BEAT, COMMITTABLE, END, FLUSHES, POSITION, PROVED
+from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
 from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
 
 PAUSE_COMMITS: Final = 3
@@ -96,17 +95,10 @@ class TransactionalOffsets(Offsets):
         Raises:
             as `flush`.
         """
-        if self._sink.busy() and not idle:
-            return
-        self._end_commit()
         if self._words[COMMITTABLE] == self._safe():
             self.prove(settle)
         elif self._due(idle=idle):
-            loaded = not idle and self._words[POSITION] < self._words[END]
-            if loaded and not self._outbox.holding:
-                self._begin_commit()
-            else:
-                self.flush(settle)
+            self.flush(settle)
 
     def flush(self, settle: Settle) -> None:  # noqa: ARG002 refusals spoil the transaction
         """Commit the position, and with it the results and dead letters of the records below.
@@ -115,12 +107,12 @@ class TransactionalOffsets(Offsets):
             Rewind: it cannot be; `rewind` takes it back.
             Fenced: another worker has taken over, or the transaction was open for too long.
         """
-        self._end_commit()
-        began = monotonic_ns()
-        with suppress(SinkFailed):  # it is told again
-            self._sink.wait(0)
-        self._commit(self._safe())
-        self._count(began)
+        with self._sink.lock:
+            began = monotonic_ns()
+            with suppress(SinkFailed):  # it is told again
+                self._sink.wait(0)
+            self._commit(self._safe())
+            self._count(began)
 
     def prove(self, settle: Settle) -> None:
         """When nothing was committed for a while: commit the position as it is, to prove membership.
@@ -140,9 +132,11 @@ class TransactionalOffsets(Offsets):
         An open transaction would hide from readers also what others have written behind it, and end by its timeout.
         What fails here fails again in the loop, which knows what to do about it.
         """
-        if not self._overdue() or self._outbox.holding or not self._sink.lock.acquire(blocking=False):
+        if not self._overdue() or not self._sink.lock.acquire(blocking=False):
             return
         try:
+            # A sign of life would be taken for one of the handler's.
+            self._sink.quiet = True
             position = self._safe()
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
             unsent = self._overdue() and last_offset(self._sink.latest) < position
@@ -151,6 +145,7 @@ class TransactionalOffsets(Offsets):
         except (Rewind, SinkFailed, Fenced) as failed:
             log.debug("transaction_not_relieved", reason=str(failed))
         finally:
+            self._sink.quiet = False
             self._sink.lock.release()
 
     def rewind(self, cause: Rewind) -> None:
@@ -162,7 +157,6 @@ class TransactionalOffsets(Offsets):
         """
         self._words[ABORTS] += 1
         log.warning("transaction_aborted", reason=str(cause), offset=self._words[COMMITTABLE])
-        self._forget_commit()
         with self._sink.lock:
             taken_back = self._sink.abort()
         if isinstance(cause, MembershipStale):
@@ -191,41 +185,8 @@ class TransactionalOffsets(Offsets):
         opened_at = self._sink.opened_at
         return opened_at is not None and monotonic_ns() - opened_at > RELIEF_NS
 
-    def _begin_commit(self) -> None:
-        """Commit beside the loop, which goes on: its results are held back until the next transaction can take them."""
-        try:
-            self._outbox.hold()
-        except SinkFailed as failed:
-            raise Rewind(str(failed)) from failed
-        self._words[FLUSHES] += 1
-        position = self._safe()
-        self._sink.committing = Aside(lambda: self._commit(position))
-
-    def _end_commit(self) -> None:
-        """Wait for a commit beside the loop, if there is one, and send what was held back meanwhile."""
-        while self._sink.busy():
-            self._await_commit()
-        if self._outbox.holding:
-            self._outbox.release()
-
-    def _forget_commit(self) -> None:
-        """The same, where what was held back is to be done again."""
-        while self._sink.committing is not None and not self._sink.committing.ended:
-            self._await_commit()
-        self._sink.committing = None
-        self._outbox.drop()
-
-    def _await_commit(self) -> None:
-        self._words[BEAT] = monotonic_ns()
-        if self._sink.committing is not None:
-            self._sink.committing.wait(PAUSE)
-
     def _commit(self, position: int) -> None:
         """Offer the position while results are on their way, and commit when they have arrived."""
-        with self._sink.lock:
-            self._commit_locked(position)
-
-    def _commit_locked(self, position: int) -> None:
         metadata, sent_at = self._control.metadata(), monotonic_ns()
         if not proves_membership(metadata):
             # Brokers would take it unchecked, whoever owns the partition.
@@ -250,7 +211,7 @@ class TransactionalOffsets(Offsets):
     def _pending(self) -> int:
         """How many messages the brokers do not have after a moment; one that they refuse spoils its transaction."""
         try:
-            pending = self._outbox.wait() if self._sink.in_loop() else self._sink.wait(PAUSE)
+            pending = self._sink.wait(PAUSE) if self._sink.quiet else self._outbox.wait()
         except SinkFailed as failed:
             raise Rewind(str(failed)) from failed
         if self._sink.spoilt:

@@ -2,21 +2,18 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable
-from threading import Event
 from typing import Any, cast
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from tests.support.wait import wait_for
 from tests.unit.messages import message
 from tests.unit.task_parts import Word
 from workers import App
-from workers.aside import Aside
 from workers.care import Care
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
-from workers.outbox import MOST_HELD, Outbox
+from workers.outbox import Outbox
 from workers.records import TopicPartition as Place
 from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED, SLOT_BYTES
@@ -40,7 +37,7 @@ class Transactions:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
-        self.on_commit: Callable[[], object] = lambda: None
+        self.on_commit: Callable[[], None] = lambda: None
         self.pending: deque[int] = deque()
         """How many messages are still on their way after the next flushes."""
         self.fatal: list[Exception] = []
@@ -128,9 +125,9 @@ class Parts:
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.word = Proved()
         self.care = Care(0)
-        self.outbox = Outbox(app.agents["in"], self.sink, self.words, self.word, atomic=True)
+        outbox = Outbox(app.agents["in"], self.sink, self.words, self.word, atomic=True)
         self.offsets = TransactionalOffsets(
-            self.outbox, self.sink, self.words, self.word, self.care, interval=0.1, records=records, proof_interval=5
+            outbox, self.sink, self.words, self.word, self.care, interval=0.1, records=records, proof_interval=5
         )
         self.words[COMMITTABLE], self.words[END] = 5, 1000
         for offset in (5, 6):
@@ -142,20 +139,6 @@ class Parts:
 
     def send(self, offset: int) -> None:
         assert self.sink.send_value("out", b"%d" % offset, None, message(b"", offset=offset))
-
-    def result(self, offset: int) -> None:
-        self.outbox.send_result(b"%d" % offset, message(b"", offset=offset))
-
-    def report(self, *, idle: bool = False) -> None:
-        """Report, and let a commit that it has begun come to its end."""
-        self.offsets.report(unexpected, idle=idle)
-        wait_for(lambda: self.sink.committing is None or self.sink.committing.ended, 5)
-
-    def tick(self) -> None:
-        """A tick, beside the loop."""
-        beside = Aside(self.word.tick)
-        assert beside.wait(5)
-        beside.check()
 
     def flush(self) -> None:
         self.offsets.flush(unexpected)
@@ -317,15 +300,15 @@ def test_what_fails_for_no_record_ends_the_worker_at_the_second_time(parts: Part
 
 
 def test_a_slow_record_is_relieved_of_the_results_before_it(parts: Parts, clock: Clock) -> None:
-    parts.tick()
+    parts.word.tick()
     assert parts.words[COMMITTABLE] == 5
     clock.now += RELIEF_NS + 1
     signs = parts.signs
-    parts.tick()
+    parts.word.tick()
     assert parts.signs == signs, "the handler gives none"
     assert parts.producer.calls[-2:] == [("offsets", 7, JOINED), "commit"]
     assert parts.words[COMMITTABLE] == 7
-    parts.tick()
+    parts.word.tick()
     parts.send(7)
     assert parts.producer.calls[-2:] == ["begin", ("produce", b"7")], "a transaction of its own"
 
@@ -333,53 +316,53 @@ def test_a_slow_record_is_relieved_of_the_results_before_it(parts: Parts, clock:
 def test_a_record_that_has_sent_something_is_not_relieved(parts: Parts, clock: Clock) -> None:
     parts.send(7)
     clock.now += RELIEF_NS + 1
-    parts.tick()
+    parts.word.tick()
     assert parts.words[COMMITTABLE] == 5
 
 
 def test_a_relief_that_fails_is_the_loops_to_deal_with(parts: Parts, clock: Clock) -> None:
     clock.now += RELIEF_NS + 1
     parts.producer.errors["offsets"].append(abortable(KafkaError.ILLEGAL_GENERATION))
-    parts.tick()
+    parts.word.tick()
     parts.producer.reports.append((0, KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)))
-    parts.tick()
+    parts.word.tick()
     assert parts.words[COMMITTABLE] == 5
     with pytest.raises(Rewind, match="refused"):
         parts.flush()
 
 
 def test_a_commit_comes_by_time(parts: Parts, clock: Clock) -> None:
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 5
     clock.now += 100_000_000
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
 
 
 @pytest.mark.parametrize(("records", "committed"), [(3, 5), (2, 7)])
 def test_a_commit_comes_by_count(clock: Clock, records: int, committed: int) -> None:
     parts = Parts(records=records)
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == committed
 
 
 def test_a_commit_comes_early_where_there_is_nothing_more_to_read(parts: Parts) -> None:
     parts.words[END] = 7
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
 
 
 def test_the_next_early_commit_waits_so_long_that_a_slow_broker_gets_fewer(parts: Parts, clock: Clock) -> None:
     parts.producer.on_commit = lambda: clock.passes(8_000_000)
     parts.words[END] = 7
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     parts.send(7)
     parts.words[POSITION] = parts.words[END] = 8
     clock.passes(2_999_999)
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
     clock.passes(1)
-    parts.report()
+    parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 8
 
 
@@ -387,67 +370,11 @@ def test_the_next_early_commit_waits_so_long_that_a_slow_broker_gets_fewer(parts
 def test_a_position_that_no_result_waits_for_is_committed_by_time(parts: Parts, clock: Clock, *, idle: bool) -> None:
     parts.flush()
     parts.words[POSITION] = parts.words[END] = 9
-    parts.report(idle=idle)
+    parts.offsets.report(unexpected, idle=idle)
     assert parts.words[COMMITTABLE] == 7
     clock.passes(100_000_000)
-    parts.report(idle=idle)
+    parts.offsets.report(unexpected, idle=idle)
     assert parts.words[COMMITTABLE] == 9
-
-
-def test_under_load_a_commit_holds_nobody_up(parts: Parts, clock: Clock) -> None:
-    """What is sent meanwhile is held back, and belongs to the next transaction."""
-    answered = Event()
-    parts.producer.on_commit = lambda: answered.wait(5)
-    clock.passes(100_000_000)
-    parts.offsets.report(unexpected, idle=False)
-    parts.result(7)
-    parts.words[POSITION] = 8
-    parts.offsets.report(unexpected, idle=False)
-    assert parts.words[COMMITTABLE] == 5
-    assert ("produce", b"7") not in parts.producer.calls
-    answered.set()
-    parts.report()
-    parts.offsets.report(unexpected, idle=False)
-    assert parts.words[COMMITTABLE] == 7
-    commit = parts.producer.calls.index("commit")
-    assert parts.producer.calls[commit - 1] == ("offsets", 7, JOINED)
-    assert parts.producer.calls[commit + 1 :] == ["begin", ("produce", b"7")]
-
-
-def test_a_drain_waits_for_a_commit_under_way(parts: Parts, clock: Clock) -> None:
-    clock.passes(100_000_000)
-    parts.offsets.report(unexpected, idle=False)
-    parts.result(7)
-    parts.words[POSITION] = 8
-    parts.flush()
-    assert parts.words[COMMITTABLE] == 8
-    assert parts.producer.calls[-4:] == ["begin", ("produce", b"7"), ("offsets", 8, JOINED), "commit"]
-
-
-def test_a_commit_beside_the_loop_that_fails_is_taken_back_by_it(parts: Parts, clock: Clock) -> None:
-    parts.producer.errors["offsets"].append(abortable(KafkaError.ILLEGAL_GENERATION))
-    clock.passes(100_000_000)
-    parts.report()
-    parts.result(7)
-    with pytest.raises(MembershipStale) as stale:
-        parts.offsets.report(unexpected, idle=False)
-    parts.word.proof = JOINED + b"new"
-    parts.offsets.rewind(stale.value)
-    assert parts.producer.calls[-1] == "abort"
-    assert parts.words[COMMITTABLE] == 5
-    parts.words[POSITION] = 6
-    parts.flush()
-    assert ("produce", b"7") not in parts.producer.calls, "it will be handled again"
-
-
-def test_where_too_much_is_held_back_a_failed_commit_is_heard_of(parts: Parts, clock: Clock) -> None:
-    parts.producer.errors["commit"].append(KafkaError(KafkaError._FENCED, "", True))
-    clock.passes(100_000_000)
-    parts.report()
-    for _ in range(MOST_HELD):
-        parts.result(7)
-    with pytest.raises(Fenced):
-        parts.result(7)
 
 
 class Committed:
