@@ -145,7 +145,7 @@ class TransactionalSink(KafkaSink):
         """Take back what is open, and forget what failed with it.
 
         Raises:
-            Fenced: as `offer`.
+            Fenced, SinkFailed: as `insist`.
         """
         self._serve()
         if self.opened_at is not None:
@@ -168,7 +168,7 @@ class TransactionalSink(KafkaSink):
 
         Raises:
             Fenced: another worker has taken over, or the transaction was open for too long.
-            SinkFailed: not allowed.
+            SinkFailed: not allowed, or the producer is beyond repair.
             KafkaException: it failed.
         """
         while True:
@@ -182,8 +182,10 @@ class TransactionalSink(KafkaSink):
                 error: KafkaError = raised.args[0]
                 if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
                     raise SinkFailed(f"{error.str()}: allow this user Write on the transactional id") from raised
-                if error.code() in _FENCED or error.fatal():
+                if error.code() in _FENCED:
                     raise Fenced(f"{error.name()}: {error.str()}") from raised
+                if error.fatal():
+                    raise SinkFailed(f"{error.name()}: {error.str()}") from raised
                 if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
 

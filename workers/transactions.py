@@ -150,7 +150,7 @@ class TransactionalOffsets(Offsets):
 
         Raises:
             Fenced: another worker has taken over, or the transaction was open for too long.
-            SinkFailed: that was in vain before; another attempt has to wait.
+            SinkFailed: that was in vain before, or is now; another attempt has to wait.
         """
         self._words[ABORTS] += 1
         with self._sink.lock:
@@ -159,7 +159,11 @@ class TransactionalOffsets(Offsets):
             if cause.error is None and not isinstance(cause, MembershipStale) and proves_membership(metadata):
                 why = self._sink.trouble(self._words[COMMITTABLE], metadata) or why
             log.warning("transaction_aborted", reason=why, offset=self._words[COMMITTABLE])
-            taken_back = self._sink.abort()
+            try:
+                taken_back = self._sink.abort()
+            except SinkFailed as failed:
+                # Brokers may take an abort amiss where they refused all that belonged to it.
+                raise SinkFailed(f"{why}; nor could it be aborted: {failed}") from cause
         if isinstance(cause, MembershipStale):
             self._await_membership(cause.metadata)
             return

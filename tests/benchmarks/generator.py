@@ -119,7 +119,7 @@ def main() -> int:
         return 0
     loops: list[float] = []
     loads: list[float] = []
-    with provide() as broker, TemporaryDirectory() as directory:
+    with provide(lasting=True) as broker, TemporaryDirectory() as directory:
         bench = Bench(broker.bootstrap, Path(directory))
         bench.bare(BATCH)  # the broker's first run is no measure
         for number in range(options.runs):

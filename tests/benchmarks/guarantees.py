@@ -26,7 +26,7 @@ def main() -> int:
     parser.add_argument("--at-least", type=float, default=0.9)
     options = parser.parse_args()
     runs: dict[str, list[Run]] = {guarantee: [] for guarantee in GUARANTEES}
-    with provide() as broker:
+    with provide(lasting=True) as broker:
         bench = Bench(broker.bootstrap, options.records, options.partitions)
         for _ in range(WARM_RUNS):
             bench.pool("exactly_once")

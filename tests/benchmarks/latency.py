@@ -217,7 +217,7 @@ def main() -> int:
     parser.add_argument("--hot", type=float, default=0.05, help="the share of readings that have a result")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the pool")
     options = parser.parse_args()
-    with provide() as broker:
+    with provide(lasting=True) as broker:
         bench = Bench(broker, options.rate, options.warm, options.seconds, options.partitions, options.hot, options.set)
         found: dict[str, list[Latencies]] = {subject: [] for subject in options.subjects}
         for number in range(options.runs + 1):

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=3_000_000)
     parser.add_argument("--partitions", type=int, default=4)
     options = parser.parse_args()
-    with provide() as broker:
+    with provide(lasting=True) as broker:
         measure(Topics(broker.bootstrap), options.records, options.partitions)
 
 

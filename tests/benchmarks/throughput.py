@@ -118,7 +118,7 @@ def main() -> int:
     options = parser.parse_args()
     loops: list[Run] = []
     pools: list[Run] = []
-    with provide() as broker:
+    with provide(lasting=True) as broker:
         bench = Bench(broker.bootstrap, options.records, options.partitions)
         for number in range(options.runs):
             # In turn, and each first every other time: the machine's pace drifts.

@@ -18,8 +18,6 @@ from tests.support.scene import EXACTLY_ONCE
 from tests.support.topics import Topics
 from tests.support.transaction_log import last_states
 
-pytestmark = pytest.mark.alone
-
 RATE = 1000
 PARTITIONS = 4
 STALLED = 1.0

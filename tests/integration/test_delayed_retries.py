@@ -107,8 +107,8 @@ def test_a_dead_letter_names_its_origin(scene: Scene, tmp_path: Path) -> None:
 
 def test_a_drain_does_not_wait_for_a_record_to_be_due(scene: Scene, tmp_path: Path) -> None:
     send(scene, {505: 99, 707: 3})
-    env = {"APP_DELAYS": "5s", "APP_MARKS": str(tmp_path)}
-    topic, unread = retry_topics(scene, "5s", "9s")
+    env = {"APP_DELAYS": "15s", "APP_MARKS": str(tmp_path)}
+    topic, unread = retry_topics(scene, "15s", "9s")
     scene.topics.create_named(unread, 1)
     pool = scene.pool(DELAYED, env=env).wait_running(5)
     scene.topics.wait_lag(scene.group, scene.input)

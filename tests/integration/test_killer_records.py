@@ -11,7 +11,7 @@ from tests.support.scene import SCRIPTED, Scene
 from workers.records import raw_headers
 
 COUNT = 100_000
-TIMEOUT = 2
+TIMEOUT = 4
 """Seconds that a record may take."""
 KILLER = "workers.errors.WorkerKiller"
 
@@ -55,9 +55,11 @@ def test_ten_killers_in_a_hundred_thousand(scene: Scene, guarantee: str) -> None
     results = scene.wait_done(within=90)
     assert results.missing(COUNT) == KILLERS.keys()
     assert results.disordered() == []
+    letters = [(_decode(letter.value() or b"").seq, _told(letter)) for letter in scene.topics.read(scene.dead)]
     if guarantee == "exactly_once":
         assert results.repeated == []
-    letters = [(_decode(letter.value() or b"").seq, _told(letter)) for letter in scene.topics.read(scene.dead)]
+    else:  # a letter may repeat as any result may, where its worker dies before it is acknowledged
+        letters = list(set(letters))
     assert sorted(letters) == [(seq, CAUSES[deed]) for seq, deed in sorted(KILLERS.items())]
     assert pool.status().generation == generation, "a killer must not move the group"
     assert pool.terminate() == 0

@@ -7,8 +7,6 @@ import pytest
 from tests.support.pool import PROTOCOLS, SESSION
 from tests.support.scene import EXACTLY_ONCE, Scene
 
-pytestmark = pytest.mark.alone
-
 RATE = 2000
 
 

@@ -11,8 +11,6 @@ from tests.support.process import wait_gone
 from tests.support.readings import NS
 from tests.support.scene import EXACTLY_ONCE, Scene
 
-pytestmark = pytest.mark.alone
-
 RATE = 2000
 
 

@@ -11,11 +11,10 @@ from tests.support.figures import Figures
 from tests.support.readings import reading
 from tests.support.scene import SCRIPTED, Scene
 
-pytestmark = pytest.mark.alone
-
 TIMEOUT = 3.0
 
 
+@pytest.mark.alone
 def test_a_stopped_worker(scene: Scene, figure: Figures) -> None:
     pool = scene.pool(env={"POOL_WORKER_TIMEOUT": str(TIMEOUT)}).wait_running()
     generation = pool.status().generation

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import pytest
 
@@ -46,6 +46,9 @@ SETTINGS: Mapping[str, str] = {
     "group.consumer.heartbeat.interval.ms": "500",
 }
 """What every broker of the tests' own is started with; a KIP-848 session lasts 6 s there, with a heartbeat of 0.5 s."""
+
+
+_HEAP: Final = ("-Xms192m", "-Xmx640m", "-XX:+UseSerialGC")
 
 
 class Broker(Protocol):
@@ -96,13 +99,16 @@ class JvmBroker:
     Args:
         settings: broker settings over `SETTINGS`.
         format_arguments: more arguments of Kafka's storage tool, such as `--add-scram`.
+        lasting: whether it runs for long enough to be worth compiling well.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *format_arguments: str) -> None:
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *format_arguments: str, lasting: bool = False
+    ) -> None:
+        self._options = _HEAP if lasting else (*_HEAP, jars.SHORT_LIVED)
         port, controller = free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{port}"
         self.directory = Path(tempfile.mkdtemp(prefix="partition-pool-broker-"))
-        self._classpath = jars.classpath()
         self._process: subprocess.Popen[bytes] | None = None
         listener = f"PLAINTEXT://{self.bootstrap}"
         self._write_properties(
@@ -124,11 +130,9 @@ class JvmBroker:
         return f"Apache Kafka on the JVM at {self.bootstrap}"
 
     def start(self) -> None:
-        heap = ("-Xms192m", "-Xmx640m", "-XX:+UseSerialGC")
         log4j = f"-Dlog4j2.configurationFile=file:{self.directory}/log4j2.properties"
         with (self.directory / "broker.log").open("ab") as log:
-            java = ["java", *heap, log4j, "-cp", self._classpath]
-            command = [*java, "kafka.Kafka", f"{self.directory}/server.properties"]
+            command = [*jars.java(*self._options, log4j), "kafka.Kafka", f"{self.directory}/server.properties"]
             # A session of its own: Ctrl-C at the terminal is for the tests, which then end the broker.
             process = self._process = spawn(command, stdout=log, stderr=log, new_session=True)
         wait_ready(self.bootstrap, alive=lambda: process.poll() is None, log=self.log_tail)
@@ -173,18 +177,19 @@ class JvmBroker:
         )
 
     def _format(self, *arguments: str) -> None:
-        tool = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", self._classpath, "kafka.tools.StorageTool"]
+        tool = [*jars.java("-Xmx128m", jars.SHORT_LIVED), "kafka.tools.StorageTool"]
         command = [*tool, "format", "-t", "AAAAAAAAAAAAAAAAAAAAAQ", "-c", f"{self.directory}/server.properties"]
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"the broker's storage could not be formatted:\n{done.stdout}\n{done.stderr}")
 
 
-def own_broker(settings: Mapping[str, str] | None = None) -> OwnBroker:
+def own_broker(settings: Mapping[str, str] | None = None, *, lasting: bool = False) -> OwnBroker:
     """A new broker that is not started yet, in Docker or on the JVM.
 
     Args:
         settings: broker settings over `SETTINGS`.
+        lasting: as `JvmBroker`.
 
     Raises:
         RuntimeError: neither is there.
@@ -192,18 +197,18 @@ def own_broker(settings: Mapping[str, str] | None = None) -> OwnBroker:
     if docker_runs():
         return DockerBroker({**SETTINGS, **(settings or {})})
     if jars.available():
-        return JvmBroker(settings)
+        return JvmBroker(settings, lasting=lasting)
     raise RuntimeError("no Kafka to test on: set KAFKA_BOOTSTRAP_SERVERS, start Docker, or install Java and Maven")
 
 
 @contextmanager
-def provide() -> Iterator[Broker]:
-    """The broker to test on, from the first of: KAFKA_BOOTSTRAP_SERVERS, Docker, the JVM."""
+def provide(*, lasting: bool = False) -> Iterator[Broker]:
+    """The broker to test on, from the first of: KAFKA_BOOTSTRAP_SERVERS, Docker, the JVM; `lasting` as `JvmBroker`."""
     if bootstrap := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         wait_ready(bootstrap)
         yield RunningBroker(bootstrap)
         return
-    broker = own_broker()
+    broker = own_broker(lasting=lasting)
     try:
         broker.start()
         yield broker
@@ -213,7 +218,7 @@ def provide() -> Iterator[Broker]:
 
 def main() -> None:
     """Start a JVM broker and keep it until this process is told to end."""
-    broker = JvmBroker(dict(argument.split("=", 1) for argument in sys.argv[1:]))
+    broker = JvmBroker(dict(argument.split("=", 1) for argument in sys.argv[1:]), lasting=True)
     stop_signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals)
     try:

@@ -18,7 +18,7 @@ from tests.support.wait import wait_for
 
 _START_SECONDS: Final = 60.0
 _CLUSTER_ID: Final = "AAAAAAAAAAAAAAAAAAAAAQ"
-_HEAP: Final = ("-Xms128m", "-Xmx448m", "-XX:+UseSerialGC")
+_OPTIONS: Final = ("-Xms128m", "-Xmx448m", "-XX:+UseSerialGC", jars.SHORT_LIVED)
 _LOG4J: Final = (
     "appender.out.type=Console\nappender.out.name=out\n"
     "appender.out.layout.type=PatternLayout\nappender.out.layout.pattern=%d %p %c: %m%n\n"
@@ -68,7 +68,7 @@ class Node:
 
     def format(self) -> subprocess.Popen[bytes]:
         """Begin to format its storage."""
-        java = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", jars.classpath()]
+        java = jars.java("-Xmx128m", jars.SHORT_LIVED)
         settings = f"{self.directory}/server.properties"
         with self.log.open("ab") as log:
             return spawn(
@@ -79,7 +79,7 @@ class Node:
         """Start its process, without waiting until it answers; one that is ending is waited for."""
         self.stop()
         log4j = f"-Dlog4j2.configurationFile=file:{self.directory}/log4j2.properties"
-        java = ["java", *_HEAP, log4j, "-cp", jars.classpath()]
+        java = jars.java(*_OPTIONS, log4j)
         with self.log.open("ab") as log:
             self._process = spawn(
                 [*java, "kafka.Kafka", f"{self.directory}/server.properties"], stdout=log, stderr=log, new_session=True

@@ -4,6 +4,10 @@ import fcntl
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Final
+
+SHORT_LIVED: Final = "-XX:TieredStopAtLevel=1"
+"""Has the JVM compile quickly, not well: a start takes little more than half the CPU."""
 
 _POM = Path(__file__).parents[1] / "kafka" / "pom.xml"
 _TARGET = _POM.parent / "target"
@@ -36,3 +40,8 @@ def _collect(jars: Path) -> None:
     done = subprocess.run([*command, f"-DoutputDirectory={jars}"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"Maven could not collect the broker's jars:\n{done.stdout}\n{done.stderr}")
+
+
+def java(*options: str) -> list[str]:
+    """The command that runs a class of Kafka's, but for the class."""
+    return ["java", *options, "-cp", classpath()]
