@@ -249,9 +249,18 @@ def test_fenced_while_waiting(parts: Parts, raised: Exception) -> None:
 
 def test_fenced_while_idle(parts: Parts) -> None:
     parts.flush()
-    parts.producer.errors["begin"].append(KafkaError(KafkaError._STATE, "fenced", True))
+    parts.producer.errors["begin"].append(KafkaError(KafkaError._FENCED, "", True))
     with pytest.raises(Fenced):
         parts.send(7)
+
+
+def test_a_producer_beyond_repair_is_not_fenced(parts: Parts) -> None:
+    parts.producer.errors["produce"].append(KafkaError(KafkaError._STATE, "topic authorization failed"))
+    with pytest.raises(Rewind) as cause:
+        parts.send(7)
+    parts.producer.errors["abort"].append(KafkaError(KafkaError.INVALID_TXN_STATE, "cannot be aborted", True))
+    with pytest.raises(SinkFailed, match="authorization failed; nor could it be aborted: .*cannot be aborted"):
+        parts.offsets.rewind(cause.value)
 
 
 def test_what_is_not_allowed_is_no_fence(parts: Parts) -> None:
