@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from time import monotonic
 from typing import Protocol
 
+from supervisor.budget import MemoryBudget
 from supervisor.forks import ForkServer
 from supervisor.limits import WorkerLimits
 from supervisor.oom import OomKills
@@ -53,6 +54,7 @@ class Pool:
         table: the slots: as many workers run at once; further partitions wait.
         selector: gets the workers' channels.
         limits: what a worker may take.
+        budget: what all of them may hold together; None: as much as each of them does.
         counter: hears of each dead, fenced and recycled worker.
         users: the user's own metrics, which are kept by slot.
     """
@@ -63,6 +65,7 @@ class Pool:
         selector: selectors.BaseSelector,
         *,
         limits: WorkerLimits,
+        budget: MemoryBudget | None = None,
         counter: DeathCounter,
         users: UserMetrics,
     ) -> None:
@@ -75,11 +78,14 @@ class Pool:
         """What proves this member to the group, where workers commit in transactions; else empty."""
         self.largest_message: dict[str, int] = {}
         """Bytes that a worker's producer must be able to send, by input topic."""
+        self.known_partitions = 0
+        """Of all topics: so many this pod may come to have."""
         self.batched: frozenset[str] = frozenset()
         """Topics whose handler takes many records at once."""
         self._table = table
         self._selector = selector
         self._limits = limits
+        self._budget = budget
         self._oom_kills = OomKills()
         self._counter = counter
         self._users = users
@@ -215,6 +221,7 @@ class Pool:
             start,
             slot,
             self.largest_message[topic],
+            self._room(),
             partition.suspects.careful_until,
             partition.suspects.condemned(start),
             self.metadata,
@@ -222,6 +229,12 @@ class Pool:
         server.fork(job, worker.theirs, worker.crash_fd)
         # From here on the other end is held by the worker alone, and its closing tells of the worker's end.
         worker.theirs.close()
+
+    def _room(self) -> int | None:
+        """Bytes for a worker's queues, so that there is enough for as many workers as there can be."""
+        if self._budget is None:
+            return None
+        return self._budget.room(min(self._table.slots, max(self.known_partitions, len(self.partitions))))
 
     def _on_ready(self, worker: Worker) -> None:
         partition = self.partitions[worker.partition]

@@ -11,6 +11,7 @@ from confluent_kafka.admin import AdminClient
 
 from supervisor.app_host import AppHost
 from supervisor.background import in_background
+from supervisor.budget import MemoryBudget
 from supervisor.commits import Commits
 from supervisor.departure import HURRY_SECONDS, Cause, Departure, Limits
 from supervisor.lease import Lease
@@ -77,6 +78,7 @@ class Supervisor:
             table,
             self._selector,
             limits=WorkerLimits.of(settings),
+            budget=MemoryBudget(settings.memory_budget) if settings.memory_budget else None,
             counter=self.counters,
             users=users,
         )
@@ -138,6 +140,7 @@ class Supervisor:
         facts = self.facts
         if facts.state is not SupervisorState.DRAINING and group.topics.turn():
             self.pool.largest_message = dict(group.topics.inputs)
+            self.pool.known_partitions = group.topics.partitions
             group.membership.subscribe(sorted(group.topics.inputs))
             if facts.state is SupervisorState.STARTING:
                 facts.become(SupervisorState.JOINING)

@@ -28,6 +28,8 @@ class TopicWatch:
     def __init__(self, admin: AdminClient, app: Declaration, create: int | None) -> None:
         self.inputs: dict[str, int] = {}
         """Input and retry topics that are ready to be read, with their largest message in bytes."""
+        self.partitions = 0
+        """Of all of them together."""
         self._reads = {topic for agent in app.agents for topic in agent.reads}
         self._admin = admin
         self._app = app
@@ -73,6 +75,7 @@ class TopicWatch:
             self._say("waiting_for_topics", topics=list(found.missing), cure="create them, or start with --create N")
         grown = found.inputs.keys() - self.inputs.keys()
         self.inputs |= found.inputs
+        self.partitions = found.partitions
         return bool(grown)
 
     def _say(self, event: str, **facts: object) -> None:

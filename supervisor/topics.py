@@ -35,6 +35,8 @@ class TopicsReady(Struct, frozen=True):
     missing_outputs: tuple[str, ...]
     made: tuple[str, ...]
     """Topics that were just made."""
+    partitions: int
+    """Of all input and retry topics that are there, together."""
     unread: tuple[str, ...] = ()
     """Retry topics of a delay that the app has no more."""
 
@@ -82,6 +84,7 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         missing=tuple(a.topic for a in app.agents if a.topic not in there),
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),
+        partitions=sum(there[agent.topic] + sum(there.get(t.topic, 1) for t in agent.tiers) for agent in inputs),
         unread=tuple(topic for agent in inputs for topic in _unread(agent, app.group, there)),
     )
 

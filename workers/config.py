@@ -17,6 +17,7 @@ from workers.settings import FIELDS, Settings
 DEFAULT_FILE: Final = Path("pool.toml")
 DEFAULT: Final = "default"
 
+_SIZES: Final = frozenset({"max_memory", "memory_budget"})
 _LOWER_CASE: Final = frozenset({"on_data_loss", "replays", "log_format", "log_level"})
 
 
@@ -112,7 +113,7 @@ def _setting(entry: Entry) -> object:
     try:
         if entry.name == "start":
             value = _start(value)
-        elif entry.name == "max_memory":
+        elif entry.name in _SIZES:
             value = _bytes(value)
         return msgspec.convert(value, field.type, strict=False)
     except (msgspec.ValidationError, ValueError):

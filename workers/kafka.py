@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from workers.dead_letter import ENVELOPE_BYTES
 from workers.log import kafka_logger
+from workers.queues import fetched, unsent
 from workers.records import TopicPartition
 
 Properties = Mapping[str, str | int | float | bool]
@@ -59,23 +60,37 @@ CLASSIC_ONLY: Final = frozenset({"session.timeout.ms", "heartbeat.interval.ms", 
 """What the client refuses under KIP-848, where the broker decides."""
 
 
-def worker_consumer(user: Properties, group: str, on_stats: Callable[[str], None]) -> dict[str, Any]:
-    """Settings of the consumer that reads one assigned partition; it never joins the group."""
+def worker_consumer(
+    user: Properties, group: str, on_stats: Callable[[str], None], room: int | None = None
+) -> dict[str, Any]:
+    """Settings of the consumer that reads one assigned partition; it never joins the group.
+
+    Args:
+        user: the user's librdkafka properties.
+        group: the consumer group.
+        on_stats: takes the client's statistics.
+        room: bytes that the worker's queues may hold together; None: what the defaults allow.
+    """
     mine = {k: v for k, v in user.items() if k not in _MEMBERSHIP}
+    defaults = _CONSUMER if room is None else {**_CONSUMER, **fetched(room)}
     own = {"group.id": group, "stats_cb": on_stats}
-    return _client("consumer", _CONSUMER, mine, {**_CONSUMER_FORCED, **own})
+    return _client("consumer", defaults, mine, {**_CONSUMER_FORCED, **own})
 
 
-def worker_producer(user: Properties, max_message_bytes: int, on_stats: Callable[[str], None]) -> dict[str, Any]:
+def worker_producer(
+    user: Properties, max_message_bytes: int, on_stats: Callable[[str], None], room: int | None = None
+) -> dict[str, Any]:
     """Settings of a worker's idempotent producer.
 
     Args:
         user: the user's librdkafka properties.
         max_message_bytes: the largest record that the input topic takes, which must fit as a dead letter, too.
         on_stats: takes the client's statistics.
+        room: as for `worker_consumer`.
     """
-    room = max(max_message_bytes + ENVELOPE_BYTES, int(user.get("message.max.bytes", 0)))
-    return _client("producer", _PRODUCER, user, {**_PRODUCER_FORCED, "message.max.bytes": room, "stats_cb": on_stats})
+    largest = max(max_message_bytes + ENVELOPE_BYTES, int(user.get("message.max.bytes", 0)))
+    defaults = _PRODUCER if room is None else {**_PRODUCER, **unsent(room, largest)}
+    return _client("producer", defaults, user, {**_PRODUCER_FORCED, "message.max.bytes": largest, "stats_cb": on_stats})
 
 
 def transactional(properties: Properties, group: str, place: TopicPartition) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     slot: int
     max_message_bytes: int
     """The largest record that the topic takes."""
+    room: int | None = None
+    """Bytes that its queues may hold; None: what their defaults allow."""
     careful_until: int = 0
     """Below this position records are handled one by one: one of them may have killed the worker before."""
     condemned: dict[int, Killer] = {}

@@ -97,6 +97,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         ]
         | None
     ) = None
+    memory_budget: (
+        Annotated[
+            int,
+            _bytes(
+                "Memory for the supervisor and all workers that this pod can come to have, without what the app itself"
+                " holds: their queues are made to fit."
+            ),
+        ]
+        | None
+    ) = None
     max_records: (
         Annotated[
             int,

@@ -92,8 +92,10 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
 def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
     settings = setup.settings
     statistics = ClientStatistics(words)
-    properties_out = kafka.worker_producer(settings.client("producer"), job.max_message_bytes, statistics.producer)
-    properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer)
+    properties_out = kafka.worker_producer(
+        settings.client("producer"), job.max_message_bytes, statistics.producer, job.room
+    )
+    properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer, job.room)
     start = job.start
     if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
         place = TopicPartition(job.topic, job.partition)

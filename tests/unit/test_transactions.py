@@ -259,7 +259,7 @@ def test_a_producer_beyond_repair_is_not_fenced(parts: Parts) -> None:
     with pytest.raises(Rewind) as cause:
         parts.send(7)
     parts.producer.errors["abort"].append(KafkaError(KafkaError.INVALID_TXN_STATE, "cannot be aborted", True))
-    with pytest.raises(SinkFailed, match="authorization failed; nor could it be aborted: .*cannot be aborted"):
+    with pytest.raises(SinkFailed, match=r"authorization failed; nor could it be aborted: .*cannot be aborted"):
         parts.offsets.rewind(cause.value)
 
 
