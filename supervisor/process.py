@@ -14,8 +14,10 @@ from supervisor.suspects import Death
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, FromWorker, Metadata, Ready, channel_pair
 from workers.records import TopicPartition
-from workers.slot import BEAT, LEASE, POLLED, POSITION
+from workers.slot import AWAITS, BEAT, LEASE, POLLED, POSITION
 
+OUTAGE_SECONDS: Final = 300.0
+"""How long a call may wait for the brokers: longer is a client that hangs for ever, not brokers that are away."""
 DUMP_SECONDS: Final = 0.5
 """Between SIGABRT, at which a hung worker writes its stacks, and SIGKILL, which a stopped one needs."""
 
@@ -96,7 +98,7 @@ class Worker:
     @property
     def busy(self) -> bool:
         """Whether it has a record in hand."""
-        return self.words[POLLED] > self.words[POSITION]
+        return self.words[POLLED] > self.words[POSITION] and not self.words[AWAITS]
 
     def watch_life(self, elapsed: float, limits: WorkerLimits) -> None:
         """Count the time without a sign of life; past the limit, have it write its stacks, then kill it.
@@ -114,7 +116,7 @@ class Worker:
             self._sign, self._silent = sign, 0.0
         else:
             self._silent += elapsed
-            timeout = limits.in_hand if self.busy else limits.silence
+            timeout = self._patience(limits)
             if self._silent > timeout:
                 # Somebody else's doing is not held against the record in hand.
                 self.hung = self.killed_for is None and not (self.pid and _stopped(self.pid))
@@ -122,11 +124,16 @@ class Worker:
                 self._abort_left = DUMP_SECONDS
                 self._signal(signal.SIGABRT)
 
+    def _patience(self, limits: WorkerLimits) -> float:
+        if self.busy:
+            return limits.in_hand
+        return max(limits.silence, OUTAGE_SECONDS) if self.words[AWAITS] else limits.silence
+
     def death(self, status: int | None, stacks: str) -> Death:
         """How it ended, given its raw wait status and what it wrote while crashing."""
         return Death(
             self.words[POSITION],
-            self.words[POLLED],
+            self.words[POLLED] if self.busy else self.words[POSITION],
             status,
             self.ended is not None,
             self.killed_for,

@@ -27,6 +27,8 @@ LEASE: Final = 5
 
 PROVED: Final = 6
 """Nanoseconds of the monotonic clock at which a transaction was sent that the group took as a member's; 0: none yet."""
+AWAITS: Final = 7
+"""1 while the loop is in a call that waits for the brokers, however long that takes: no record is in hand; else 0."""
 
 # Counters, from 0 at the incarnation's start.
 RECORDS: Final = 10

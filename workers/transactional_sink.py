@@ -1,10 +1,10 @@
 """Producing in transactions: what is sent is seen when its transaction is committed, or never."""
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from threading import RLock
 from time import monotonic_ns
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
@@ -15,9 +15,16 @@ from workers.sink import BATCH_ERRORS, KafkaSink, Parcel, Refusal, failure_of
 
 T = TypeVar("T")
 
+
+class Alive(Protocol):
+    """Gives a sign of life; `awaits` tells whether what follows waits for the brokers, and not for a record."""
+
+    def __call__(self, *, awaits: bool) -> None: ...
+
+
 CALL_SECONDS: Final = 0.5
-"""How long a call of the transactional producer may block before the worker gives a sign of life: well below the
-shortest `handler_timeout`."""
+"""How long a call of the transactional producer is told to block before the worker gives a sign of life. While brokers
+are away it may not return for many seconds more."""
 
 _FATAL: Final = (KafkaException, SystemError)
 """What the client raises, once, wherever it serves callbacks, when its producer has failed for good: the latter where a
@@ -49,14 +56,14 @@ class TransactionalSink(KafkaSink):
     Args:
         producer: with a `transactional.id`.
         place: the partition whose position is committed.
-        alive: gives a sign of life between calls that may take long.
+        alive: gives a sign of life, and tells whether what follows waits for the brokers.
     """
 
-    def __init__(self, producer: Producer, place: Place, alive: Callable[[], None]) -> None:
+    def __init__(self, producer: Producer, place: Place, alive: Alive) -> None:
         super().__init__(producer)
         self.place = place
         self.lock = RLock()
-        """Held by whoever sends, commits or aborts: the worker's loop, or what relieves it."""
+        """Held by whoever sends, commits or aborts: the worker's loop (see `held`), or what relieves it."""
         self.latest: Any = None
         """On whose behalf the transaction's latest message was sent."""
         self.opened_at: int | None = None
@@ -77,7 +84,7 @@ class TransactionalSink(KafkaSink):
         self.insist(lambda: self._producer.init_transactions(CALL_SECONDS))
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
-        with self.lock:
+        with self.held():
             try:
                 self._begin(origin)
                 return super().send(parcel, origin)
@@ -86,12 +93,24 @@ class TransactionalSink(KafkaSink):
                 raise Rewind(str(failed)) from failed
 
     def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
-        with self.lock:
+        with self.held():
             try:
                 self._begin(origin)
                 return super().send_value(topic, value, key, origin)
             except (SinkFailed, KafkaException) as failed:
                 raise Rewind(str(failed)) from failed
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """For the worker's loop: the lock, with signs of life while it is waited for."""
+        if not self.lock.acquire(blocking=False):
+            while not self.lock.acquire(timeout=CALL_SECONDS):
+                self._alive(awaits=True)
+            self._alive(awaits=False)
+        try:
+            yield
+        finally:
+            self.lock.release()
 
     def wait(self, seconds: float) -> int:
         try:
@@ -172,10 +191,8 @@ class TransactionalSink(KafkaSink):
             KafkaException: it failed.
         """
         while True:
-            if not self.quiet:
-                self._alive()
             try:
-                return call()
+                return self._waiting(call)
             except SystemError:
                 continue  # the next call fails with what is the matter
             except KafkaException as raised:
@@ -188,6 +205,16 @@ class TransactionalSink(KafkaSink):
                     raise SinkFailed(f"{error.name()}: {error.str()}") from raised
                 if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
+
+    def _waiting(self, call: Callable[[], T]) -> T:
+        """Make a call that may take much longer than it was told to, while brokers are away."""
+        if self.quiet:
+            return call()
+        self._alive(awaits=True)
+        try:
+            return call()
+        finally:
+            self._alive(awaits=False)
 
     def _send_offsets(self, offsets: list[TopicPartition], metadata: bytes) -> None:
         self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))

@@ -107,7 +107,7 @@ class TransactionalOffsets(Offsets):
             Rewind: it cannot be; `rewind` takes it back.
             Fenced: another worker has taken over, or the transaction was open for too long.
         """
-        with self._sink.lock:
+        with self._sink.held():
             began = monotonic_ns()
             with suppress(SinkFailed):  # it is told again
                 self._sink.wait(0)
@@ -153,7 +153,7 @@ class TransactionalOffsets(Offsets):
             SinkFailed: that was in vain before, or is now; another attempt has to wait.
         """
         self._words[ABORTS] += 1
-        with self._sink.lock:
+        with self._sink.held():
             why = str(cause)
             metadata = self._control.metadata()
             if cause.error is None and not isinstance(cause, MembershipStale) and proves_membership(metadata):

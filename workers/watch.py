@@ -15,7 +15,7 @@ from typing import Any, Final
 from workers.endings import WorkerExit
 from workers.log import log
 from workers.protocol import Channel, Drain, ToWorker
-from workers.slot import BEAT, LEASE
+from workers.slot import AWAITS, BEAT, LEASE
 
 TICK: Final = 0.1
 SLICE_NS: Final = 20_000_000
@@ -54,9 +54,10 @@ class Watch:
         """Whether the worker may handle and produce now."""
         return self._words[LEASE] > monotonic_ns()
 
-    def alive(self) -> None:
-        """Give a sign of life."""
+    def alive(self, *, awaits: bool = False) -> None:
+        """Give a sign of life; tell whether what follows waits for the brokers."""
         self._words[BEAT] = monotonic_ns()
+        self._words[AWAITS] = awaits
 
     def metadata(self) -> bytes:
         """The supervisor's proof of membership, as it was last told."""

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import pytest
 
 from supervisor.limits import WorkerLimits
-from supervisor.process import DUMP_SECONDS, Worker, cause_of
+from supervisor.process import DUMP_SECONDS, OUTAGE_SECONDS, Worker, cause_of
 from supervisor.recycling import Recycling
+from supervisor.suspects import blame
 from tests.support.wait import wait_for
 from tests.unit.supervisor_parts import A
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, Ready
-from workers.slot import SLOT_BYTES
+from workers.slot import AWAITS, POLLED, POSITION, SLOT_BYTES
 
 LIMITS = WorkerLimits(silence=1.0)
 HUNG = "import faulthandler, sys, time; faulthandler.enable(int(sys.argv[1])); print(flush=True); time.sleep(600)"
@@ -128,6 +129,21 @@ def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
     stacks = scene.worker.close()
     assert 'File "<string>", line 1' in stacks
     assert cause_of(scene.worker, signal.SIGABRT) == "no sign of life for 1 s"
+
+
+def test_one_that_waits_for_the_brokers_is_waited_for_and_no_record_is_to_blame(scene: Scene) -> None:
+    process = scene.spawn()
+    scene.worker.forked(process.pid)
+    words = scene.worker.words
+    words[POLLED] = words[POSITION] + 9
+    words[AWAITS] = 1
+    scene.worker.watch_life(0.0, LIMITS)
+    scene.worker.watch_life(OUTAGE_SECONDS - 1, LIMITS)
+    assert scene.worker.killed_for is None
+    scene.worker.watch_life(2.0, LIMITS)
+    assert process.wait(10) == -signal.SIGABRT
+    stacks = scene.worker.close()
+    assert blame(scene.worker.death(signal.SIGABRT, stacks), lambda: True) is None
 
 
 def test_a_stopped_worker_is_killed_after_that(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Transactions that fail, each in its way, by a producer that plays them: what is taken back, and what is learnt."""
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -7,6 +8,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from tests.support.wait import wait_for
 from tests.unit.messages import message
 from tests.unit.task_parts import Word
 from workers import App
@@ -121,6 +123,7 @@ class Parts:
     def __init__(self, *, records: int | None = None) -> None:
         self.producer = Transactions()
         self.signs = 0
+        self.awaits: list[bool] = []
         self.sink = TransactionalSink(cast("Producer", self.producer), PLACE, self.alive)
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.word = Proved()
@@ -134,8 +137,9 @@ class Parts:
             self.send(offset)
         self.words[POSITION] = 7
 
-    def alive(self) -> None:
+    def alive(self, *, awaits: bool) -> None:
         self.signs += 1
+        self.awaits.append(awaits)
 
     def send(self, offset: int) -> None:
         assert self.sink.send_value("out", b"%d" % offset, None, message(b"", offset=offset))
@@ -306,6 +310,44 @@ def test_what_fails_for_no_record_ends_the_worker_at_the_second_time(parts: Part
                 parts.offsets.rewind(cause.value)
         else:
             parts.offsets.rewind(cause.value)
+
+
+def test_calls_that_wait_for_the_brokers_are_told(parts: Parts) -> None:
+    seen: list[bool] = []
+    parts.producer.on_commit = lambda: seen.append(parts.awaits[-1])
+    parts.flush()
+    assert seen == [True]
+    assert not parts.awaits[-1]
+
+
+def test_a_failed_call_is_over_too(parts: Parts) -> None:
+    parts.producer.errors["commit"].append(KafkaError(KafkaError._FENCED, "", True))
+    with pytest.raises(Fenced):
+        parts.flush()
+    assert not parts.awaits[-1]
+
+
+def test_what_relieves_the_loop_is_waited_for_with_signs_of_life(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.transactional_sink.CALL_SECONDS", 0.01)
+    parts.awaits.clear()
+    held, over = threading.Event(), threading.Event()
+
+    def relieve() -> None:
+        with parts.sink.lock:
+            held.set()
+            assert over.wait(10)
+
+    beside = threading.Thread(target=relieve)
+    beside.start()
+    assert held.wait(10)
+    loop = threading.Thread(target=parts.send, args=(7,))
+    loop.start()
+    wait_for(lambda: len(parts.awaits) > 2, 10, "signs of life")
+    assert all(parts.awaits)
+    over.set()
+    beside.join()
+    loop.join()
+    assert not parts.awaits[-1]
 
 
 def test_a_slow_record_is_relieved_of_the_results_before_it(parts: Parts, clock: Clock) -> None:
