@@ -20,7 +20,8 @@ from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
 from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
 
 PAUSE_COMMITS: Final = 3
-"""How many times as long as a commit takes the next early one has to wait."""
+"""How many times as long as a commit takes the next one has to wait, so that no worker mostly commits."""
+LONGEST_PAUSE_NS: Final = 1_000_000_000
 SMOOTH: Final = 8
 """Commits over which their time is averaged."""
 RELIEF_NS: Final = 1_000_000_000
@@ -177,14 +178,15 @@ class TransactionalOffsets(Offsets):
     def _due(self, *, idle: bool) -> bool:
         """Whether to commit: by time, by count, or because results wait and there is nothing more to read."""
         words, since = self._words, monotonic_ns() - self._flushed_at
-        if since >= self._flush_interval_ns:
+        # A slow broker gets fewer transactions, not more and more: what comes meanwhile shares the next one.
+        pause = min(PAUSE_COMMITS * self._took, LONGEST_PAUSE_NS)
+        if since >= max(self._flush_interval_ns, pause):
             return True
         if self._records is not None and words[POSITION] - words[COMMITTABLE] >= self._records:
             return True
         if self._sink.opened_at is None:
             return False  # nobody waits for the position
-        # A slow broker gets fewer transactions, not more and more: what comes meanwhile shares the next one.
-        return idle or (words[POSITION] >= words[END] and since >= PAUSE_COMMITS * self._took)
+        return idle or (words[POSITION] >= words[END] and since >= pause)
 
     def _overdue(self) -> bool:
         opened_at = self._sink.opened_at

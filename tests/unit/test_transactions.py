@@ -20,7 +20,7 @@ from workers.records import TopicPartition as Place
 from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED, SLOT_BYTES
 from workers.transactional_sink import TransactionalSink
-from workers.transactions import RELIEF_NS, MembershipStale, TransactionalOffsets, begin
+from workers.transactions import LONGEST_PAUSE_NS, RELIEF_NS, MembershipStale, TransactionalOffsets, begin
 
 PLACE = Place("in", 3)
 JOINED = b"CGMDv2:" + (7).to_bytes(4, "little") + b"group\0member\0"
@@ -410,6 +410,22 @@ def test_the_next_early_commit_waits_so_long_that_a_slow_broker_gets_fewer(parts
     parts.send(7)
     parts.words[POSITION] = parts.words[END] = 8
     clock.passes(2_999_999)
+    parts.offsets.report(unexpected, idle=False)
+    assert parts.words[COMMITTABLE] == 7
+    clock.passes(1)
+    parts.offsets.report(unexpected, idle=False)
+    assert parts.words[COMMITTABLE] == 8
+
+
+@pytest.mark.parametrize(("took", "pause"), [(400_000_000, 150_000_000), (80_000_000_000, LONGEST_PAUSE_NS)])
+def test_where_commits_take_long_they_come_less_often_than_the_interval(
+    parts: Parts, clock: Clock, took: int, pause: int
+) -> None:
+    parts.producer.on_commit = lambda: clock.passes(took)
+    parts.flush()
+    parts.send(7)
+    parts.words[POSITION] = 8
+    clock.passes(pause - 1)
     parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
     clock.passes(1)
