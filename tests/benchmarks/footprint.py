@@ -1,0 +1,123 @@
+"""What processes take while they run, with all that they started: CPU, and memory as a container's limit counts it."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.support.wait import wait_for
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks: each costs some milliseconds of the machine that is measured."""
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+class Look(NamedTuple):
+    at: float
+    """Seconds since 1970, as records have their timestamps."""
+    cpu: float
+    """Seconds of CPU so far, also of the processes that ended."""
+    pss: float
+    """MiB."""
+
+
+class Watch:
+    """Looks at some processes and at everything below them.
+
+    Args:
+        pids: processes that this one has started, before any of them is waited for.
+    """
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._pids = tuple(pids)
+        self.looks: list[Look] = []
+
+    def until(self, done: Callable[[], bool], within: float, otherwise: str, *, every: float = LOOK_SECONDS) -> None:
+        """Look on until `done`, which is asked every so many seconds; AssertionError after `within` seconds."""
+        asked = float("-inf")
+
+        def ended() -> bool:
+            nonlocal asked
+            self.look()
+            if time.monotonic() - asked < every:
+                return False
+            asked = time.monotonic()
+            return done()
+
+        wait_for(ended, within, otherwise, every=LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Take note."""
+        everyone = family(self._pids, parents())
+        self.looks.append(Look(time.time(), sum(map(cpu_of_all, everyone)), sum(map(memory, everyone))))
+
+    def peak(self) -> float:
+        """The most memory that was seen, MiB."""
+        return max(look.pss for look in self.looks)
+
+    def cpu(self, begin: float, end: float) -> float:
+        """Seconds of CPU between two moments, in seconds since 1970."""
+        return cpu_at(end, self.looks) - cpu_at(begin, self.looks)
+
+
+def cpu_at(moment: float, looks: Sequence[Look]) -> float:
+    """CPU seconds up to a moment, on the straight line between the looks around it.
+
+    A process that ended takes its figures with it, so no look counts for less than the one before.
+    """
+    if moment <= looks[0].at:
+        return looks[0].cpu
+    known = looks[0].cpu
+    for before, after in itertools.pairwise(looks):
+        grown = max(known, after.cpu)
+        if moment <= after.at:
+            return known + (grown - known) * (moment - before.at) / (after.at - before.at)
+        known = grown
+    return known
+
+
+def family(pids: Iterable[int], parent_of: Mapping[int, int]) -> set[int]:
+    """These processes, and all below them."""
+    found = set(pids)
+    while below := {pid for pid, parent in parent_of.items() if parent in found} - found:
+        found |= below
+    return found
+
+
+def parents() -> Mapping[int, int]:
+    """The parent of every process that runs."""
+    everyone = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return {pid: int(fields[1]) for pid in everyone if (fields := _stat(pid))}
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process so far; 0 where it is gone."""
+    return sum(map(int, _stat(pid)[11:13])) / _TICKS
+
+
+def cpu_of_all(pid: int) -> float:
+    """The same, and of its children that ended and were waited for."""
+    return sum(map(int, _stat(pid)[11:15])) / _TICKS
+
+
+def memory(pid: int) -> float:
+    """What a process holds, MiB, with its share of what several hold; 0 where it is gone."""
+    try:
+        return pss(Path(f"/proc/{pid}/smaps_rollup").read_text())
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+
+
+def pss(rollup: str) -> float:
+    """MiB of PSS in the text of `/proc/PID/smaps_rollup`."""
+    return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
+
+
+def _stat(pid: int) -> list[str]:
+    """What `/proc/PID/stat` says behind the name: state, parent, …; nothing where the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
