@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.support.wait import wait_for
-
-LOOK_SECONDS: Final = 0.5
-"""Between two looks: each costs some milliseconds of the machine that is measured."""
+LOOK_SECONDS: Final = 0.1
+"""Between two looks at CPU."""
+SEARCH_SECONDS: Final = 0.5
+"""Between two looks at memory and for new processes, which cost some milliseconds of the machine that is measured."""
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -19,8 +19,6 @@ class Look(NamedTuple):
     """Seconds since 1970, as records have their timestamps."""
     cpu: float
     """Seconds of CPU so far, also of the processes that ended."""
-    pss: float
-    """MiB."""
 
 
 class Watch:
@@ -31,31 +29,32 @@ class Watch:
     """
 
     def __init__(self, pids: Iterable[int]) -> None:
-        self._pids = tuple(pids)
         self.looks: list[Look] = []
+        self.peak = 0.0
+        """The most memory that all held together, MiB."""
+        self._pids = tuple(pids)
+        self._family: set[int] = set()
+        self._searched = float("-inf")
 
-    def until(self, done: Callable[[], bool], within: float, otherwise: str, *, every: float = LOOK_SECONDS) -> None:
-        """Look on until `done`, which is asked every so many seconds; AssertionError after `within` seconds."""
-        asked = float("-inf")
-
-        def ended() -> bool:
-            nonlocal asked
+    def until(self, done: Callable[[], bool], within: float, *, every: float = SEARCH_SECONDS) -> bool:
+        """Look on until `done`, which is asked every so many seconds; False: not `within` seconds."""
+        begun, asked = time.monotonic(), float("-inf")
+        while (now := time.monotonic()) - begun < within:
             self.look()
-            if time.monotonic() - asked < every:
-                return False
-            asked = time.monotonic()
-            return done()
-
-        wait_for(ended, within, otherwise, every=LOOK_SECONDS)
+            if now - asked >= every:
+                asked = now
+                if done():
+                    return True
+            time.sleep(LOOK_SECONDS)
+        return False
 
     def look(self) -> None:
         """Take note."""
-        everyone = family(self._pids, parents())
-        self.looks.append(Look(time.time(), sum(map(cpu_of_all, everyone)), sum(map(memory, everyone))))
-
-    def peak(self) -> float:
-        """The most memory that was seen, MiB."""
-        return max(look.pss for look in self.looks)
+        if time.monotonic() - self._searched > SEARCH_SECONDS:
+            self._searched = time.monotonic()
+            self._family = family(self._pids, parents())
+            self.peak = max(self.peak, sum(map(memory, self._family)))
+        self.looks.append(Look(time.time(), sum(map(cpu_of_all, self._family))))
 
     def cpu(self, begin: float, end: float) -> float:
         """Seconds of CPU between two moments, in seconds since 1970."""

@@ -68,7 +68,7 @@ class Bench:
         command = [sys.executable, "-m", "tests.benchmarks.handwritten", self.topics.bootstrap, self.source, target]
         process = spawn([*command, str(self.partitions)], env=environment())
         watch = Watch([process.pid])
-        watch.until(lambda: process.poll() is not None, READY_SECONDS, "the hand-written loop has not ended")
+        assert watch.until(lambda: process.poll() is not None, READY_SECONDS), "the hand-written loop has not ended"
         return self._exact(target, watch)
 
     def pool(self, guarantee: str = "at_least_once") -> Run:
@@ -87,9 +87,8 @@ class Bench:
         process = spawn([sys.executable, "-m", "supervisor", "run", "tests.benchmarks.sensor_job:app"], env=env)
         watch = Watch([process.pid])
         # Seldom: to look is work for the broker, too, which the hand-written loop's run has none of.
-        watch.until(
-            lambda: self.topics.lag(group, self.source) == 0, READY_SECONDS, "records are left", every=ASK_SECONDS
-        )
+        read = watch.until(lambda: self.topics.lag(group, self.source) == 0, READY_SECONDS, every=ASK_SECONDS)
+        assert read, "records are left"
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0, "the pool did not end cleanly"
         return self._exact(target, watch)
@@ -125,7 +124,7 @@ class Bench:
             raise Wrong("there are too few alerts to tell a rate from")
         records = round(self.records * (1 - missing / expected))
         counted = records * (1 - warm)
-        return Run(counted / (end - begin), watch.cpu(begin, end) / counted * 1e6, watch.peak(), records, repeated)
+        return Run(counted / (end - begin), watch.cpu(begin, end) / counted * 1e6, watch.peak, records, repeated)
 
     def _exact(self, target: str, watch: Watch) -> Run:
         run = self.result(target, watch)

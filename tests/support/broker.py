@@ -197,13 +197,17 @@ def own_broker(settings: Mapping[str, str] | None = None) -> OwnBroker:
 
 
 @contextmanager
-def provide() -> Iterator[Broker]:
-    """The broker to test on, from the first of: KAFKA_BOOTSTRAP_SERVERS, Docker, the JVM."""
+def provide(settings: Mapping[str, str] | None = None) -> Iterator[Broker]:
+    """The broker to test on, from the first of: KAFKA_BOOTSTRAP_SERVERS, Docker, the JVM.
+
+    Args:
+        settings: broker settings over `SETTINGS`, where it is not running yet.
+    """
     if bootstrap := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         wait_ready(bootstrap)
         yield RunningBroker(bootstrap)
         return
-    broker = own_broker()
+    broker = own_broker(settings)
     try:
         broker.start()
         yield broker
