@@ -41,15 +41,15 @@ def run_peer(bench: Bench, peer: Peer, within: float, directory: Path) -> Run:
         "BENCH_INPUT": bench.source,
         "BENCH_OUTPUT": target,
         "BENCH_GROUP": f"{peer.name}-{target}",
-        "BENCH_DIRECTORY": str(directory),
-        "BENCH_THREADS": str(bench.partitions),
     }
     log = directory / "log"
     processes: list[subprocess.Popen[bytes]] = []
     try:
         with log.open("wb") as out:
-            for command in peer.runtime.commands(bench.partitions):
-                processes.append(spawn(command, env=env, stdout=out, stderr=out))  # noqa: PERF401 - ended below, each
+            for number, command in enumerate(peer.runtime.commands(bench.partitions)):
+                own = directory / str(number)
+                own.mkdir()
+                processes.append(spawn(command, env={**env, "BENCH_DIRECTORY": str(own)}, stdout=out, stderr=out))
         watch = Watch(process.pid for process in processes)
 
         def died() -> bool:

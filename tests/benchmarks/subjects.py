@@ -1,7 +1,7 @@
 """What the pool is held against: systems of others, each with its own dependencies, which are no part of the project's.
 
-A peer's job is a file of its own under `peers/`. It reads BENCH_BOOTSTRAP, BENCH_INPUT, BENCH_OUTPUT and BENCH_GROUP, may
-keep files in BENCH_DIRECTORY, and works until SIGTERM.
+A peer's job is a file of its own under `peers/`. It reads BENCH_BOOTSTRAP, BENCH_INPUT, BENCH_OUTPUT and BENCH_GROUP,
+may keep files in BENCH_DIRECTORY, and works until SIGTERM.
 """
 
 import re
@@ -33,8 +33,8 @@ class Runtime(Protocol):
     def install(self) -> None:
         """Make sure that all is there, or raise `NotInstalled`."""
 
-    def commands(self, processes: int) -> Sequence[Command]:
-        """What to start: a command for each process, for so many partitions."""
+    def commands(self, partitions: int) -> Sequence[Command]:
+        """What to start for so many partitions: a command for each process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,12 @@ class Script:
         _run([self._python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", self._requirements])
         shutil.copyfile(self._requirements, stamp)
 
-    def commands(self, processes: int) -> Sequence[Command]:
-        addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(processes))
+    def commands(self, partitions: int) -> Sequence[Command]:
+        addresses = ";".join(f"127.0.0.1:{free_port()}" for _ in range(partitions))
         arguments = self.arguments or (str(PEERS / f"{self.name}.py"),)
         return [
             [self._python, *(word.format(process=number, addresses=addresses) for word in arguments)]
-            for number in range(processes)
+            for number in range(partitions)
         ]
 
     @property
@@ -102,10 +102,20 @@ class Module:
         jars = f"-DoutputDirectory={self._directory / 'target' / 'jars'}"
         _run(["mvn", "-B", "-q", "-f", self._directory / "pom.xml", *goals, jars])
 
-    def commands(self, processes: int) -> Sequence[Command]:
+    def commands(self, partitions: int) -> Sequence[Command]:
         target = self._directory / "target"
         logging = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-        return [["java", f"-Xmx{self.heap}", logging, "-cp", f"{target}/classes:{target}/jars/*", self.main]]
+        return [
+            [
+                "java",
+                f"-Xmx{self.heap}",
+                logging,
+                "-cp",
+                f"{target}/classes:{target}/jars/*",
+                self.main,
+                str(partitions),
+            ]
+        ]
 
     @property
     def _directory(self) -> Path:

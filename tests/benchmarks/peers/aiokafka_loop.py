@@ -1,4 +1,4 @@
-"""The sensor job by hand with aiokafka: `getmany`, results sent without waiting for each, one process for each partition.
+"""The sensor job by hand with aiokafka: `getmany`, results sent without waiting for each, a process for each partition.
 
 As its documentation has it: results are flushed before offsets are committed, each second.
 """

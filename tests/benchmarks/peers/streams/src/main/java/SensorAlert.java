@@ -42,7 +42,7 @@ public final class SensorAlert {
         settings.put(StreamsConfig.APPLICATION_ID_CONFIG, env.get("BENCH_GROUP"));
         settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, env.get("BENCH_BOOTSTRAP"));
         settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, env.get("BENCH_GUARANTEE"));
-        settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, env.get("BENCH_THREADS"));
+        settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, arguments[0]);
         settings.put(StreamsConfig.STATE_DIR_CONFIG, env.get("BENCH_DIRECTORY"));
         settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
         settings.put(StreamsConfig.producerPrefix(ProducerConfig.COMPRESSION_TYPE_CONFIG), "lz4");
