@@ -10,9 +10,9 @@ all; of a JVM's run the first quarter of its alerts is left out as well, in whic
 time; memory is the most that all processes together were seen to hold (PSS), the broker not counted. Every alert is
 held against the readings: where one is missing, a run counts as failed; those that came again are told.
 
-A run that takes longer than `--seconds` is stopped, and its rate is that of what it did. A peer that cannot be installed
-stays in the table, with the reason. The results, and a picture of them, are kept in `--results`; with `--add` the runs
-join those that are kept there. Exit code 1 where the pool is less far ahead of a peer than it has to be.
+A run that takes longer than `--seconds` is stopped, and its rate is that of what it did. A peer that cannot be
+installed stays in the table, with the reason. The results, and a picture of them, are kept in `--results`; with `--add`
+the runs join those that are kept there. Exit code 1 where the pool is less far ahead of a peer than it has to be.
 """
 
 import argparse
@@ -56,12 +56,14 @@ class Comparison:
         bootstrap: the broker's address.
         options: see `options`.
         standings: where the runs are added.
+        file: where that is kept, after each run.
     """
 
-    def __init__(self, bootstrap: str, options: argparse.Namespace, standings: Standings) -> None:
+    def __init__(self, bootstrap: str, options: argparse.Namespace, standings: Standings, file: Path) -> None:
         self._bootstrap = bootstrap
         self._options = options
         self._standings = standings
+        self._file = file
         self._benches: dict[int, Bench] = {}
 
     def warm_up(self) -> None:
@@ -86,6 +88,7 @@ class Comparison:
         except (Failed, Wrong) as problem:
             found = Measured(name, turn, failure=str(problem))
         self._standings.runs.append(found)
+        self._standings.write(self._file)
         said = found.failure or f"{found.rate:,.0f}/s, {found.cpu:.2f} CPU s per million, {found.memory:.0f} MiB"
         _console.print(f"{name}: {said}", highlight=False)
 
@@ -114,12 +117,13 @@ def install(peers: list[Peer], standings: Standings, turn: int) -> list[Peer]:
     return found
 
 
-def begin(file: Path, *, add: bool) -> Standings:
-    """What is kept, to be added to, or a new one."""
+def begin(file: Path, *, kept: bool) -> Standings:
+    """New standings, with the runs of those that are kept."""
     subjects = [*OWN, *(Subject(peer.name, peer.full_title, peer.guarantee, peer.ahead) for peer in EVERY_PEER)]
-    runs = Standings.read(file).runs if add and file.exists() else []
     machine = f"{os.cpu_count()} cores ({platform.machine()}), broker beside it, Python {platform.python_version()}"
-    return Standings(f"{datetime.now(UTC):%Y-%m-%d}", machine, subjects, runs)
+    return Standings(
+        f"{datetime.now(UTC):%Y-%m-%d}", machine, subjects, Standings.read(file).runs if kept and file.exists() else []
+    )
 
 
 def show(standings: Standings) -> None:
@@ -153,16 +157,17 @@ def options() -> argparse.Namespace:
 def main() -> int:
     wanted = options()
     file = wanted.results / "peers.json"
-    standings = begin(file, add=wanted.add or wanted.draw)
-    if not wanted.draw:
-        measure(wanted, standings)
-        standings.write(file)
+    if wanted.draw:
+        standings = Standings.read(file)
+    else:
+        standings = begin(file, kept=wanted.add)
+        measure(wanted, standings, file)
     (wanted.results / "peers.svg").write_text(picture(standings.rows(), f"{standings.machine} · {standings.date}"))
     show(standings)
     return 1 if any(row.behind for row in standings.rows()) else 0
 
 
-def measure(wanted: argparse.Namespace, standings: Standings) -> None:
+def measure(wanted: argparse.Namespace, standings: Standings, file: Path) -> None:
     first = 1 + max((run.turn for run in standings.runs), default=-1)
     peers = [peer for peer in EVERY_PEER if not wanted.only or peer.name in wanted.only]
     peers = install(peers, standings, first)
@@ -170,7 +175,7 @@ def measure(wanted: argparse.Namespace, standings: Standings) -> None:
     needed = {POOL[peer.guarantee] for peer in peers} | set(wanted.only or [subject.name for subject in OWN]) | {"pool"}
     own = [subject.name for subject in OWN if subject.name in needed]
     with provide(JOIN_TOGETHER) as broker:
-        comparison = Comparison(broker.bootstrap, wanted, standings)
+        comparison = Comparison(broker.bootstrap, wanted, standings, file)
         comparison.warm_up()
         for number in range(first, first + wanted.runs):
             comparison.turn(number, peers, own)

@@ -44,7 +44,7 @@ def picture(rows: Sequence[Row], caption: str) -> str:
 def _bar(row: Row, top: int, share: float) -> str:
     width = max(1.0, share * (_WIDTH - _LEFT - _RIGHT))
     pool = row.subject.name.startswith("pool")
-    told = "" if pool or row.times is None else f"pool: {short(row.times)} ×"
+    told = "" if pool or row.times is None else f"pool: {short(row.times)} times"
     return (
         f'<g class="{"pool" if pool else "peer"}">'
         f'<text class="name" x="{_LEFT - 10}" y="{top + 14}">{escape(row.subject.title)}</text>'

@@ -110,7 +110,7 @@ class Row(NamedTuple):
         notes = [f"{self.repeated:,} alerts came again"] if self.repeated else []
         times = "-" if self.times is None else short(self.times)
         figures = (f"{self.rate:,.0f}", times, f"{self.cpu:,.2f}", f"{self.memory:,.0f}")
-        return (*name, *figures, f"{self.runs} × {self.records:,}", "; ".join([*notes, *filter(None, [self.failure])]))
+        return (*name, *figures, f"{self.runs} of {self.records:,}", "; ".join([*notes, *filter(None, [self.failure])]))
 
 
 HEAD: Final = ("", "guarantee", "records/s", "pool is … times as fast", "CPU s per million", "MiB", "runs", "")
