@@ -44,16 +44,13 @@ def picture(rows: Sequence[Row], caption: str) -> str:
 def _bar(row: Row, top: int, share: float) -> str:
     width = max(1.0, share * (_WIDTH - _LEFT - _RIGHT))
     pool = row.subject.name.startswith("pool")
+    guarantee = "no guarantee" if row.subject.guarantee == "none" else row.subject.guarantee
     told = "" if pool or row.times is None else f"pool: {short(row.times)} times"
     return (
         f'<g class="{"pool" if pool else "peer"}">'
         f'<text class="name" x="{_LEFT - 10}" y="{top + 14}">{escape(row.subject.title)}</text>'
-        f'<text class="name dim" x="{_LEFT - 10}" y="{top + 28}">{escape(_guarantee(row))}</text>'
+        f'<text class="name dim" x="{_LEFT - 10}" y="{top + 28}">{escape(guarantee)}</text>'
         f'<rect x="{_LEFT}" y="{top + 4}" width="{width:.1f}" height="{_ROW - 12}" rx="3"/>'
         f'<text x="{_LEFT + width + 8:.1f}" y="{top + 20}">{row.rate:,.0f}'
         f'<tspan class="dim" dx="8">{told}</tspan></text></g>'
     )
-
-
-def _guarantee(row: Row) -> str:
-    return "no guarantee" if row.subject.guarantee == "none" else row.subject.guarantee

@@ -34,7 +34,10 @@ class Measured(msgspec.Struct, frozen=True):
     memory: float = 0.0
     """MiB."""
     records: int = 0
+    """How many it handled; of a run that was stopped, by then."""
     repeated: int = 0
+    """How many alerts came again."""
+    stopped: bool = False
     failure: str = ""
 
 
@@ -63,7 +66,7 @@ class Standings(msgspec.Struct):
         runs = [run for run in mine if not run.failure]
         failures = [run.failure for run in mine if run.failure]
         if not runs:
-            return Row(subject, failure=failures[-1] if failures else "it was not run")
+            return Row(subject, notes=failures[-1] if failures else "it was not run")
         return Row(
             subject,
             rate=statistics.median(run.rate for run in runs),
@@ -72,8 +75,7 @@ class Standings(msgspec.Struct):
             memory=statistics.median(run.memory for run in runs),
             records=runs[-1].records,
             runs=len(runs),
-            repeated=max(run.repeated for run in runs),
-            failure=f"{len(failures)} of {len(mine)} runs failed: {failures[-1]}" if failures else "",
+            notes=_notes(mine, runs, failures),
         )
 
     def _times(self, subject: Subject, runs: Iterable[Measured]) -> float | None:
@@ -94,26 +96,40 @@ class Row(NamedTuple):
     memory: float = 0.0
     records: int = 0
     runs: int = 0
-    repeated: int = 0
-    failure: str = ""
+    notes: str = ""
 
     @property
     def behind(self) -> bool:
         """Whether the pool is not as far ahead as it has to be."""
         return self.times is not None and self.times < self.subject.ahead
 
+    @property
+    def name(self) -> str:
+        """Title and guarantee."""
+        guarantee = self.subject.guarantee
+        return f"{self.subject.title}, {'no guarantee' if guarantee == 'none' else guarantee}"
+
     def cells(self) -> Sequence[str]:
         """What the table says, in the order of `HEAD`."""
-        name = (self.subject.title, self.subject.guarantee)
         if self.rate is None:
-            return (*name, "-", "-", "-", "-", "-", self.failure)
-        notes = [f"{self.repeated:,} alerts came again"] if self.repeated else []
+            return (self.name, "-", "-", "-", "-", "-", self.notes)
         times = "-" if self.times is None else short(self.times)
         figures = (f"{self.rate:,.0f}", times, f"{self.cpu:,.2f}", f"{self.memory:,.0f}")
-        return (*name, *figures, f"{self.runs} of {self.records:,}", "; ".join([*notes, *filter(None, [self.failure])]))
+        return (self.name, *figures, f"{self.runs} of {self.records:,}", self.notes)
 
 
-HEAD: Final = ("", "guarantee", "records/s", "pool is … times as fast", "CPU s per million", "MiB", "runs", "")
+HEAD: Final = ("", "records/s", "pool / it", "CPU s per million", "MiB", "runs, records", "")
+
+
+def _notes(every: Sequence[Measured], runs: Sequence[Measured], failures: Sequence[str]) -> str:
+    found = []
+    if stopped := sum(run.stopped for run in runs):
+        found.append(f"{stopped} stopped before the end")
+    if repeated := max(run.repeated for run in runs):
+        found.append(f"{repeated:,} alerts came again")
+    if failures:
+        found.append(f"{len(failures)} of {len(every)} failed: {failures[-1]}")
+    return "; ".join(found)
 
 
 def short(value: float) -> str:

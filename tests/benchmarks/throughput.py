@@ -46,7 +46,9 @@ class Run(NamedTuple):
     records: int
     """How many were handled."""
     repeated: int = 0
-    """How many of its alerts came more than once."""
+    """How many alerts came again."""
+    stopped: bool = False
+    """Whether it was stopped before all records were handled."""
 
 
 class Wrong(Exception):
@@ -124,7 +126,8 @@ class Bench:
             raise Wrong("there are too few alerts to tell a rate from")
         records = round(self.records * (1 - missing / expected))
         counted = records * (1 - warm)
-        return Run(counted / (end - begin), watch.cpu(begin, end) / counted * 1e6, watch.peak, records, repeated)
+        cpu = watch.cpu(begin, end) / counted * 1e6
+        return Run(counted / (end - begin), cpu, watch.peak, records, repeated, stopped=missing > 0)
 
     def _exact(self, target: str, watch: Watch) -> Run:
         run = self.result(target, watch)
