@@ -18,6 +18,7 @@ the runs join those that are kept there. Exit code 1 where the pool is less far 
 import argparse
 import os
 import platform
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -46,6 +47,9 @@ WARM_RUNS: Final = 2
 """Before it counts: the broker's JVM compiles what transactions take, at the cost of all."""
 JOIN_TOGETHER: Final = {"group.initial.rebalance.delay.ms": "3000"}
 """Kafka's default: all processes of a peer then get their partitions at once, and none begins with those of others."""
+WIDTH: Final = 140
+"""Columns of the table, where there is no terminal to ask."""
+EX_TERMINATED: Final = 128 + signal.SIGTERM
 _console: Final = Console(stderr=True)
 
 
@@ -84,7 +88,7 @@ class Comparison:
 
     def _note(self, name: str, turn: int, run: Callable[[], Run]) -> None:
         try:
-            found = Measured(name, turn, *run())
+            found = Measured(name, turn, **run()._asdict())
         except (Failed, Wrong) as problem:
             found = Measured(name, turn, failure=str(problem))
         self._standings.runs.append(found)
@@ -133,6 +137,8 @@ def show(standings: Standings) -> None:
     for row in rows:
         table.add_row(*row.cells(), style="bold" if row.subject.name.startswith("pool") else "")
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     console.print(table)
     console.print(markdown(rows), markup=False, highlight=False, soft_wrap=True)
     for row in rows:
@@ -155,6 +161,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EX_TERMINATED))  # and end what was started, broker included
     wanted = options()
     file = wanted.results / "peers.json"
     if wanted.draw:

@@ -58,15 +58,17 @@ class Standings(msgspec.Struct):
         file.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
 
     def rows(self) -> "list[Row]":
-        """The subjects, the fastest first; those without a run last."""
-        return sorted((self._row(subject) for subject in self.subjects), key=lambda row: -(row.rate or 0))
+        """The subjects that were tried, the fastest first; those that could not be run last."""
+        tried = {run.subject for run in self.runs}
+        rows = (self._row(subject) for subject in self.subjects if subject.name in tried)
+        return sorted(rows, key=lambda row: -(row.rate or 0))
 
     def _row(self, subject: Subject) -> "Row":
         mine = [run for run in self.runs if run.subject == subject.name]
         runs = [run for run in mine if not run.failure]
         failures = [run.failure for run in mine if run.failure]
         if not runs:
-            return Row(subject, notes=failures[-1] if failures else "it was not run")
+            return Row(subject, notes=failures[-1])
         return Row(
             subject,
             rate=statistics.median(run.rate for run in runs),

@@ -97,7 +97,10 @@ def test_what_has_no_run_stays_in_the_table_with_its_reason() -> None:
     found = standings(run("pool", 0, 1000), Measured("slow", 0, failure="not installed: pip: no such thing"))
     text = markdown(found.rows())
     assert "| Slow & Co 1.0, at least once | - | - | - | - | - | not installed: pip: no such thing |" in text
-    assert "it was not run" in markdown(standings(run("pool", 0, 1000)).rows())
+
+
+def test_what_nobody_asked_for_is_in_no_table() -> None:
+    assert [row.subject for row in standings(run("pool", 0, 1000)).rows()] == [POOL]
 
 
 def test_failed_stopped_and_repeated_are_told() -> None:
