@@ -13,7 +13,7 @@ PROMISES := worker_killed member_joins_and_leaves supervisor_killed supervisor_f
             drain_under_load worker_frozen fork_server_killed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test promises faults bench lint k8s-lint k8s-test format clean
+.PHONY: help demo test promises faults bench bench-quick lint k8s-lint k8s-test format clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -38,7 +38,10 @@ promises: $(VENV)/dev system-packages ## what the pool promises of time, at full
 faults: $(VENV)/dev system-packages ## the pool under faults; SEED=, MINUTES=, ARGS="--protocol consumer --brokers 3 --help"
 	@$(BIN)/python -m tests.faults $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
-bench: $(VENV)/dev system-packages ## the pool beside a hand-written loop; ARGS="--records 4000000 --runs 5"
+bench: $(VENV)/dev system-packages ## the pool beside Kafka Streams, Quix, Faust and others; some 15 minutes; ARGS="--only quix --runs 1"
+	@$(BIN)/python -m tests.benchmarks.compare $(ARGS)
+
+bench-quick: $(VENV)/dev system-packages ## the pool beside a hand-written loop; ARGS="--records 4000000 --runs 5"
 	@$(BIN)/python -m tests.benchmarks.throughput $(ARGS)
 
 lint: $(VENV)/dev ## style, types, and who may import whom
@@ -64,7 +67,7 @@ format: $(VENV)/dev ## format the code and sort its imports
 	@$(BIN)/ruff format .
 
 clean: ## remove the virtual environment, the broker's jars and all caches
-	rm -rf $(VENV) tests/kafka/target .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) tests/kafka/target tests/benchmarks/peers/.venv tests/benchmarks/peers/streams/target .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

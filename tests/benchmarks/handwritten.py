@@ -13,6 +13,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from tests.benchmarks.sensor_job import Alert, SensorData
+from workers.lifeline import tie_to_parent
 
 COMMIT_SECONDS = 1.0
 
@@ -63,10 +64,11 @@ def work(bootstrap: str, source: str, target: str, partition: int, *, follow: bo
 
 
 def main(bootstrap: str, source: str, target: str, partitions: int, *, follow: bool = False) -> None:
-    children = []
+    parent, children = os.getpid(), []
     for partition in range(partitions):
         pid = os.fork()
         if pid == 0:
+            tie_to_parent(parent)
             work(bootstrap, source, target, partition, follow=follow)
             os._exit(0)
         children.append(pid)

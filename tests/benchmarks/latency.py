@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +23,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks.footprint import cpu_of
 from tests.benchmarks.sensor_job import Alert
 from tests.support.broker import Broker, JvmBroker, provide
 from tests.support.pool import environment
@@ -31,7 +31,6 @@ from tests.support.process import descendants, spawn
 from tests.support.topics import Topics
 
 PATIENCE = 30.0
-TICKS = os.sysconf("SC_CLK_TCK")
 NS = 1_000_000_000
 
 
@@ -195,15 +194,6 @@ def read(bootstrap: str, topic: str, partitions: int, hot: set[int], look: Calla
         time.sleep(0.05 * not_yet)
     consumer.close()
     return at
-
-
-def cpu_of(pid: int) -> float:
-    """Seconds of CPU that a process has taken; 0 where it is gone."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def main() -> int:

@@ -7,12 +7,11 @@ Memory is PSS: what a process shares is counted once over all of them, as a cont
 """
 
 import argparse
-import os
 import signal
 import sys
 import time
-from pathlib import Path
 
+from tests.benchmarks.footprint import cpu_of, memory
 from tests.benchmarks.throughput import fill
 from tests.support.broker import provide
 from tests.support.pool import environment
@@ -21,19 +20,6 @@ from tests.support.topics import Topics
 from tests.support.wait import wait_for
 
 STAND_BY_SECONDS = 20.0
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def cpu(pid: int) -> float:
-    """CPU seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def memory(pid: int) -> float:
-    """What a process holds, MiB, with its share of what several hold."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def main() -> None:
@@ -72,16 +58,16 @@ def measure(topics: Topics, records: int, partitions: int) -> None:
     began = time.monotonic()
     wait_for(drained, 170, "records are left", every=0.5)
     rate = records / (time.monotonic() - began)
-    busy = sum(map(cpu, workers))
-    beside = cpu(pool.pid)
+    busy = sum(map(cpu_of, workers))
+    beside = cpu_of(pool.pid)
     print(f"worker: {busy / records * 1e6:.2f} us of CPU a record; supervisor in that time: {beside:.2f} s")
     print(f"beside a broker on this machine: {rate / partitions:,.0f} records/s and worker, {rate:,.0f} in all")
     print(f"peak, MiB: supervisor {peaks[pool.pid]:.0f}, fork server {peaks[server]:.0f},", end=" ")
     print(f"workers {', '.join(f'{peaks[pid]:.0f}' for pid in workers)}")
-    before = cpu(pool.pid), sum(map(cpu, workers))
+    before = cpu_of(pool.pid), sum(map(cpu_of, workers))
     time.sleep(STAND_BY_SECONDS)
-    supervisor = (cpu(pool.pid) - before[0]) / STAND_BY_SECONDS
-    worker = (sum(map(cpu, workers)) - before[1]) / STAND_BY_SECONDS / partitions
+    supervisor = (cpu_of(pool.pid) - before[0]) / STAND_BY_SECONDS
+    worker = (sum(map(cpu_of, workers)) - before[1]) / STAND_BY_SECONDS / partitions
     print(f"standing by: supervisor {supervisor:.4f} cores, a worker {worker:.4f} cores")
     print(f"then, MiB: workers {', '.join(f'{memory(pid):.0f}' for pid in workers)}")
     pool.send_signal(signal.SIGTERM)

@@ -2,16 +2,19 @@
 
     python -m tests.benchmarks.throughput [--records 2000000] [--runs 3] [--partitions 4]
 
-A run's time is that from its first alert to its last, by their timestamps: start-up and joining are left out on both
-sides. CPU is that of all its processes. Every run's alerts are counted; a wrong number ends the benchmark.
+A run's time is that from its first alert to its last, by the time at which the broker had them: start-up and joining
+are left out on both sides. So they are of its CPU, which is that of all its processes. Every run's alerts are held
+against the readings, one by one; a missing or repeated one ends the benchmark.
+
+`tests.benchmarks.compare` runs both beside other systems.
 """
 
 import argparse
 import random
-import resource
 import signal
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -20,14 +23,17 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from tests.benchmarks.alerts import Alerts, judge, of_messages
+from tests.benchmarks.footprint import Watch
 from tests.support.broker import provide
 from tests.support.pool import environment
 from tests.support.process import spawn
 from tests.support.topics import Topics
-from tests.support.wait import wait_for
 
 HOT_SHARE = 0.05
 READY_SECONDS = 120.0
+ASK_SECONDS = 1.5
+"""Between two questions whether a run has done its work."""
 
 
 class Run(NamedTuple):
@@ -35,6 +41,18 @@ class Run(NamedTuple):
     """Records a second."""
     cpu: float
     """CPU seconds for a million records."""
+    memory: float
+    """The most that all processes held together, MiB of PSS."""
+    records: int
+    """How many were handled."""
+    repeated: int = 0
+    """How many alerts came again."""
+    stopped: bool = False
+    """Whether it was stopped before all records were handled."""
+
+
+class Wrong(Exception):
+    """Alerts are missing, or unfounded."""
 
 
 class Bench:
@@ -48,14 +66,15 @@ class Bench:
         self.alerts = fill(bootstrap, self.source, records, partitions)
 
     def handwritten(self) -> Run:
-        target = self.topics.create("alerts", self.partitions)
+        target = self.target()
         command = [sys.executable, "-m", "tests.benchmarks.handwritten", self.topics.bootstrap, self.source, target]
-        before = cpu_of_children()
-        spawn([*command, str(self.partitions)], env=environment()).wait()
-        return self._run(target, before)
+        process = spawn([*command, str(self.partitions)], env=environment())
+        watch = Watch([process.pid])
+        assert watch.until(lambda: process.poll() is not None, READY_SECONDS), "the hand-written loop has not ended"
+        return self._exact(target, watch)
 
     def pool(self, guarantee: str = "at_least_once") -> Run:
-        target = self.topics.create("alerts", self.partitions)
+        target = self.target()
         group = f"pool-{target}"
         env = {
             **environment(),
@@ -67,46 +86,76 @@ class Bench:
             "BENCH_OUTPUT": target,
             "BENCH_GROUP": group,
         }
-        before = cpu_of_children()
         process = spawn([sys.executable, "-m", "supervisor", "run", "tests.benchmarks.sensor_job:app"], env=env)
+        watch = Watch([process.pid])
         # Seldom: to look is work for the broker, too, which the hand-written loop's run has none of.
-        wait_for(lambda: self.topics.lag(group, self.source) == 0, READY_SECONDS, "records are left", every=1.5)
+        read = watch.until(lambda: self.topics.lag(group, self.source) == 0, READY_SECONDS, every=ASK_SECONDS)
+        assert read, "records are left"
         process.send_signal(signal.SIGTERM)
         assert process.wait() == 0, "the pool did not end cleanly"
-        return self._run(target, before)
+        return self._exact(target, watch)
 
-    def _run(self, target: str, cpu_before: float) -> Run:
-        cpu = cpu_of_children() - cpu_before
-        alerts = self.topics.read(target)
-        assert len(alerts) == self.alerts, f"{len(alerts)} alerts, where there should be {self.alerts}"
-        times = [message.timestamp()[1] for message in alerts]
-        return Run(self.records / (max(times) - min(times)) * 1000, cpu / self.records * 1e6)
+    def target(self) -> str:
+        """A new topic for alerts, which tells when the broker had each: a peer may give them their readings' time."""
+        return self.topics.create("alerts", self.partitions, {"message.timestamp.type": "LogAppendTime"})
+
+    def complete(self, target: str) -> bool:
+        """Whether every alert is there to be read."""
+        enough = sum(self.topics.ends(target).values()) >= self.alerts.total()
+        return enough and judge(self.alerts, of_messages(self.topics.read(target))).missing == 0
+
+    def result(self, target: str, watch: Watch, *, warm: float = 0.0, whole: bool = True) -> Run:
+        """What a run comes to.
+
+        Args:
+            target: its alerts.
+            watch: over its processes.
+            warm: the share of its alerts that are left out at its beginning, with their records.
+            whole: whether it has handled all records; else it was stopped, and is reckoned from what it did.
+
+        Raises:
+            Wrong: alerts are missing, or unfounded.
+        """
+        messages, expected = self.topics.read(target), self.alerts.total()
+        missing, repeated, unfounded = judge(self.alerts, of_messages(messages))
+        if unfounded or (missing and whole) or missing == expected:
+            raise Wrong(f"of {expected} alerts {missing} are missing, {unfounded} are unfounded")
+        times = sorted(message.timestamp()[1] / 1000 for message in messages)
+        begin, end = times[int(len(times) * warm)], times[-1]
+        if begin == end:
+            raise Wrong("there are too few alerts to tell a rate from")
+        records = round(self.records * (1 - missing / expected))
+        counted = records * (1 - warm)
+        cpu = watch.cpu(begin, end) / counted * 1e6
+        return Run(counted / (end - begin), cpu, watch.peak, records, repeated, stopped=missing > 0)
+
+    def _exact(self, target: str, watch: Watch) -> Run:
+        run = self.result(target, watch)
+        assert run.repeated == 0, f"{run.repeated} alerts came again"
+        return run
 
 
-def fill(bootstrap: str, topic: str, records: int, partitions: int) -> int:
-    """Produce readings of some 70 bytes; how many of them are hot."""
+def fill(bootstrap: str, topic: str, records: int, partitions: int) -> Alerts:
+    """Produce readings of some 70 bytes; the hot ones, by device and temperature."""
     random_of = random.Random(1)
     producer = Producer(
         {"bootstrap.servers": bootstrap, "compression.type": "lz4", "linger.ms": 20, "batch.num.messages": 100_000}
     )
-    hot = 0
+    hot: Alerts = Counter()
     for seq in track(range(records), "filling the topic", console=Console(stderr=True), transient=True):
         temperature = random_of.uniform(50.01, 90) if random_of.random() < HOT_SHARE else random_of.uniform(10, 50)
-        hot += temperature > 50
-        value = f'{{"device_id":"device-{seq % 1000:04}","temperature":{temperature:.3f},"seq":{seq:<9}}}'
+        device, shown = f"device-{seq % 1000:04}", f"{temperature:.3f}"
+        if temperature > 50:
+            hot[device, float(shown)] += 1
+        value = f'{{"device_id":"{device}","temperature":{shown},"seq":{seq:<9}}}'
         while True:
             try:
-                producer.produce(topic, value, f"device-{seq % 1000:04}", seq % partitions)
+                producer.produce(topic, value, device, seq % partitions)
                 break
             except BufferError:
                 producer.poll(0.1)
     assert producer.flush(60) == 0
     return hot
-
-
-def cpu_of_children() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> int:

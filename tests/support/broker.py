@@ -202,13 +202,18 @@ def own_broker(settings: Mapping[str, str] | None = None, *, lasting: bool = Fal
 
 
 @contextmanager
-def provide(*, lasting: bool = False) -> Iterator[Broker]:
-    """The broker to test on, from the first of: KAFKA_BOOTSTRAP_SERVERS, Docker, the JVM; `lasting` as `JvmBroker`."""
+def provide(settings: Mapping[str, str] | None = None, *, lasting: bool = False) -> Iterator[Broker]:
+    """The broker to test on, from the first of: KAFKA_BOOTSTRAP_SERVERS, Docker, the JVM.
+
+    Args:
+        settings: broker settings over `SETTINGS`, where it is not running yet.
+        lasting: as `JvmBroker`.
+    """
     if bootstrap := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         wait_ready(bootstrap)
         yield RunningBroker(bootstrap)
         return
-    broker = own_broker(lasting=lasting)
+    broker = own_broker(settings, lasting=lasting)
     try:
         broker.start()
         yield broker

@@ -27,7 +27,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.support.readings import Reading, Results, encode
-from tests.support.wait import wait_for
+from tests.support.wait import T, wait_for
 
 TIMEOUT = 30.0
 LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # confluent-kafka leaves it untyped
@@ -97,8 +97,14 @@ class Topics:
     def ends(self, name: str, level: IsolationLevel = IsolationLevel.READ_COMMITTED) -> Mapping[int, int]:
         """The offset after the last record of each partition, up to where its first open transaction begins."""
         asked = {TopicPartition(name, number): LATEST for number in self.partitions(name)}
-        answers = self._admin.list_offsets(asked, isolation_level=level)
-        return {asked_for.partition: answer.result(TIMEOUT).offset for asked_for, answer in answers.items()}
+
+        def ask() -> Mapping[int, int]:
+            answers = self._admin.list_offsets(asked, isolation_level=level)
+            return {asked_for.partition: answer.result(TIMEOUT).offset for asked_for, answer in answers.items()}
+
+        found = wait_for(lambda: _unless_moving(ask), TIMEOUT, f"no leader of {name}")
+        assert found is not None
+        return found
 
     def open_transactions(self, name: str) -> bool:
         """Whether a transaction is open in any of a topic's partitions."""
@@ -246,11 +252,12 @@ def _read_all(consumer: Consumer, name: str, partitions: Sequence[int]) -> list[
     return [message for number in partitions for message in found[number]]
 
 
-def _unless_moving(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition] | None:
-    """What is answered; None while the group's coordinator is loading, or moves."""
+def _unless_moving(ask: Callable[[], T]) -> T | None:
+    """What is answered; None while a group's coordinator or a partition's leader is loading, or moves."""
     try:
         return ask()
     except KafkaException as raised:
-        if raised.args[0].retriable() or raised.args[0].code() == KafkaError.NOT_COORDINATOR:
+        error = raised.args[0]
+        if error.retriable() or error.code() in (KafkaError.NOT_COORDINATOR, KafkaError.NOT_LEADER_FOR_PARTITION):
             return None
         raise

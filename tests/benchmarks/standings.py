@@ -1,0 +1,147 @@
+"""What a comparison found: each run, and what its medians come to."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+POOL: Final = {"at least once": "pool", "none": "pool", "exactly once": "pool-eos"}
+"""The name of the pool with the guarantee that a subject is held against."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """One line of the table."""
+
+    name: str
+    title: str
+    guarantee: str
+    ahead: float = 0.0
+    """How many times as fast the pool has to be; 0: it is only told."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """One run, or why there is none."""
+
+    subject: str
+    turn: int
+    """Runs of the same turn were made one after the other."""
+    rate: float = 0.0
+    """Records a second."""
+    cpu: float = 0.0
+    """CPU seconds for a million records."""
+    memory: float = 0.0
+    """MiB."""
+    records: int = 0
+    """How many it handled; of a run that was stopped, by then."""
+    repeated: int = 0
+    """How many alerts came again."""
+    stopped: bool = False
+    failure: str = ""
+
+
+class Standings(msgspec.Struct):
+    """All that is kept of a comparison."""
+
+    date: str
+    machine: str
+    subjects: list[Subject]
+    runs: list[Measured]
+
+    @classmethod
+    def read(cls, file: Path) -> "Standings":
+        return msgspec.json.decode(file.read_bytes(), type=cls)
+
+    def write(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+
+    def rows(self) -> "list[Row]":
+        """The subjects that were tried, the fastest first; those that could not be run last."""
+        tried = {run.subject for run in self.runs}
+        rows = (self._row(subject) for subject in self.subjects if subject.name in tried)
+        return sorted(rows, key=lambda row: -(row.rate or 0))
+
+    def _row(self, subject: Subject) -> "Row":
+        mine = [run for run in self.runs if run.subject == subject.name]
+        runs = [run for run in mine if not run.failure]
+        failures = [run.failure for run in mine if run.failure]
+        if not runs:
+            return Row(subject, notes=failures[-1])
+        return Row(
+            subject,
+            rate=statistics.median(run.rate for run in runs),
+            times=self._times(subject, runs),
+            cpu=statistics.median(run.cpu for run in runs),
+            memory=statistics.median(run.memory for run in runs),
+            records=runs[-1].records,
+            runs=len(runs),
+            notes=_notes(mine, runs, failures),
+        )
+
+    def _times(self, subject: Subject, runs: Iterable[Measured]) -> float | None:
+        """How many times as fast the pool was, in the median of the turns: the machine's pace drifts between them."""
+        pool = {run.turn: run.rate for run in self.runs if run.subject == POOL[subject.guarantee] and not run.failure}
+        ratios = [pool[run.turn] / run.rate for run in runs if run.turn in pool]
+        return statistics.median(ratios) if ratios else None
+
+
+class Row(NamedTuple):
+    """A subject's medians."""
+
+    subject: Subject
+    rate: float | None = None
+    times: float | None = None
+    """How many times as fast the pool was."""
+    cpu: float = 0.0
+    memory: float = 0.0
+    records: int = 0
+    runs: int = 0
+    notes: str = ""
+
+    @property
+    def behind(self) -> bool:
+        """Whether the pool is not as far ahead as it has to be."""
+        return self.times is not None and self.times < self.subject.ahead
+
+    @property
+    def name(self) -> str:
+        """Title and guarantee."""
+        guarantee = self.subject.guarantee
+        return f"{self.subject.title}, {'no guarantee' if guarantee == 'none' else guarantee}"
+
+    def cells(self) -> Sequence[str]:
+        """What the table says, in the order of `HEAD`."""
+        if self.rate is None:
+            return (self.name, "-", "-", "-", "-", "-", self.notes)
+        times = "-" if self.times is None else short(self.times)
+        figures = (f"{self.rate:,.0f}", times, f"{self.cpu:,.2f}", f"{self.memory:,.0f}")
+        return (self.name, *figures, f"{self.runs} of {self.records:,}", self.notes)
+
+
+HEAD: Final = ("", "records/s", "pool / it", "CPU s per million", "MiB", "runs, records", "")
+
+
+def _notes(every: Sequence[Measured], runs: Sequence[Measured], failures: Sequence[str]) -> str:
+    found = []
+    if stopped := sum(run.stopped for run in runs):
+        found.append(f"{stopped} stopped before the end")
+    if repeated := max(run.repeated for run in runs):
+        found.append(f"{repeated:,} alerts came again")
+    if failures:
+        found.append(f"{len(failures)} of {len(every)} failed: {failures[-1]}")
+    return "; ".join(found)
+
+
+def short(value: float) -> str:
+    """A ratio, with as many digits as it is worth."""
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The table, for a README."""
+    lines = [HEAD, ["---"] * len(HEAD), *(row.cells() for row in rows)]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |".replace("|  |", "| |") for line in lines
+    )
