@@ -47,6 +47,12 @@ class Node:
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """How its process has ended, if it has."""
+        code = None if self._process is None else self._process.poll()
+        return f"broker {self.number}: " + ("was not started" if self._process is None else f"exit code {code}")
+
     def write(self, settings: Mapping[str, str]) -> None:
         """Write its settings, those of its addresses among them."""
         listeners = {"DIRECT": self.port, "PROXIED": self.proxy.target}
@@ -169,7 +175,8 @@ class Cluster:
         self.wait_ready()
 
     def _complete(self) -> bool:
-        assert all(node.running for node in self.nodes), f"a node has ended\n{self._log_tails()}"
+        ended = [node.ending for node in self.nodes if not node.running]
+        assert not ended, f"{', '.join(ended)}\n{self._log_tails()}"
         assert self._admin is not None
         try:
             found = self._admin.list_topics(timeout=2.0)
