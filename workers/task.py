@@ -1,9 +1,9 @@
 """The record flow of one partition: poll → decode → handle → produce → report."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic_ns, time_ns
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 
@@ -109,6 +109,7 @@ class PartitionTask:
         letters = DeadLetterTopic(agent, group, self._outbox, words)
         self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, guard)
         self._handle = self._handle_batch if agent.batch else self._handle_each
+        self._results = self._of_records if agent.wants_record else self._of_values
 
     def run(self) -> None:
         """Work until drained; then nothing that was handled is left unacknowledged.
@@ -207,27 +208,43 @@ class PartitionTask:
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle messages one by one, until there is cause to stop or one fails.
 
-        The hot path: what it does for a record is spelled out here, not called.
+        The hot path: a record is drawn through its handler, its result is sent, and the position stored behind it.
         """
-        agent, words, at, send = self._agent, self._words, POSITION, self._outbox.send_result
-        decode, handler, with_record, decode_key = agent.decode_raw, agent.handler, agent.wants_record, agent.decode_key
+        words, at, send = self._words, POSITION, self._outbox.send_result
         turn = messages.copy()
         self._control.guard(turn)
         try:
-            for message, position in zip(turn, positions, strict=False):
-                value = decode(message.value())
-                result = handler(value, Record(message, value, decode_key)) if with_record else handler(value)
+            # Of `messages`, since `turn` may be emptied while a record is in its handler, whose result is to be sent.
+            for result, message, position in zip(self._results(turn), messages, positions, strict=False):
                 if result is not None:
                     send(result, message)
                 words[at] = position
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
-            message = messages[bisect_right(positions, words[at])]
-            # A null value is not what this way decodes: nothing was tried yet.
-            return Failed([message], failure(raised) if message.value() is not None else None)
+            if words[at] >= positions[-1] or (not turn and words[at] >= positions[0]):
+                return None
+            # What a handler raised has ended the iterator; or the turn was ended before its first record.
+            raised: Exception | SystemExit | None = StopIteration() if turn else None
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a handler may raise anything
+            raised = error
         finally:
             # Not kept until the next turn: two polls' messages at once are more than a core's cache holds.
             turn.clear()
-        return None
+        message = messages[bisect_right(positions, words[at])]
+        # A null value is not what this way decodes: nothing was tried yet.
+        return Failed([message], failure(raised) if raised and message.value() is not None else None)
+
+    def _of_values(self, turn: list[Message]) -> Iterator[Any]:
+        """Results of a handler that takes the value alone: all in C but the handler, which is a fifth faster."""
+        return map(self._agent.handler, map(self._agent.decode_raw, map(Message.value, turn)))
+
+    def _of_records(self, turn: list[Message]) -> Iterator[Any]:
+        """Results of a handler that takes the record as well."""
+        decode, handler, decode_key = self._agent.decode_raw, self._agent.handler, self._agent.decode_key
+
+        def handle(message: Message) -> Any:
+            value = decode(message.value())
+            return handler(value, Record(message, value, decode_key))
+
+        return map(handle, turn)
 
     def _handle_batch(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle the first messages as one batch; where it fails, its records are still to be tried one by one."""
