@@ -8,13 +8,18 @@ from typing import Final, NamedTuple, Protocol
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
-from supervisor.background import in_background
 from supervisor.lease import Lease
 from supervisor.membership import Identity
 from workers.log import log
 
-ASK_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 10.0
+"""How long an answer is waited for before it is asked again."""
+MOST_ASKED: Final = 6
+"""So many questions are under way at most."""
+REQUEST_SECONDS: Final = 3600.0
+"""How long a question stands. librdkafka 2.16 aborts the whole process (`eonce->refcnt > 0`) when a coordinator comes
+back of which an admin request has asked that has timed out meanwhile: so it does not, in any outage but the longest."""
 
 
 class Check(Protocol):
@@ -50,24 +55,23 @@ class MembershipCheck:
         self._group = group
         self._identity = identity
         self._lease = lease
-        self._question: Question | None = None
+        self._questions: list[Question] = []
         self._not_before = 0.0
 
     def turn(self, *, wanted: bool) -> None:
-        """Take an answer that has come; ask, in the background, where `wanted` and nothing is being asked."""
-        if self._question is not None:
-            if self._question.answer.done():
-                self._take(self._question)
-                self._question = None
-        elif wanted and monotonic() >= self._not_before:
-            identity = self._identity()
-            if identity.joined and identity.member_id is not None:
-                self._question = Question(monotonic(), identity.member_id, in_background(self._describe))
-
-    def _describe(self) -> ConsumerGroupDescription:
-        asked = self._admin.describe_consumer_groups([self._group], request_timeout=ASK_SECONDS)
-        answer: ConsumerGroupDescription = asked[self._group].result()
-        return answer
+        """Take answers that have come; ask where `wanted`, if nobody was asked a moment ago."""
+        for question in [question for question in self._questions if question.answer.done()]:
+            self._questions.remove(question)
+            self._take(question)
+        if not wanted or monotonic() < self._not_before or len(self._questions) >= MOST_ASKED:
+            return
+        identity = self._identity()
+        if identity.joined and identity.member_id is not None:
+            if self._questions:
+                log.warning("membership_unproved", reason="the group's coordinator does not answer; it is asked again")
+            asked = self._admin.describe_consumer_groups([self._group], request_timeout=REQUEST_SECONDS)
+            self._questions.append(Question(monotonic(), identity.member_id, asked[self._group]))
+            self._not_before = monotonic() + PATIENCE_SECONDS
 
     def _take(self, question: Question) -> None:
         self._not_before = monotonic() + RETRY_SECONDS

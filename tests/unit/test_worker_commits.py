@@ -7,10 +7,9 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from supervisor import membership_check
 from supervisor.lease import Lease
 from supervisor.membership import Identity
-from supervisor.membership_check import RETRY_SECONDS, MembershipCheck
+from supervisor.membership_check import MOST_ASKED, PATIENCE_SECONDS, RETRY_SECONDS, MembershipCheck
 from supervisor.states import PartitionState
 from supervisor.worker_commits import WorkerCommits
 from tests.unit.supervisor_parts import A, Clock, Stage, partition
@@ -47,6 +46,17 @@ class Described:
         return {groups[0]: future}
 
 
+class Silent:
+    """A group whose coordinator is away."""
+
+    def __init__(self) -> None:
+        self.asked: list[Future[Any]] = []
+
+    def describe_consumer_groups(self, groups: list[str], **_: Any) -> dict[str, Future[Any]]:
+        self.asked.append(Future())
+        return {groups[0]: self.asked[-1]}
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch, "pool", "process", "partition", "lease", "membership_check")
@@ -77,34 +87,23 @@ def test_a_fenced_partition_wants_a_proof() -> None:
     assert asked.wanted
 
 
-def ask(answer: Any, lease: Lease, monkeypatch: pytest.MonkeyPatch, identity: Identity = MEMBER) -> Any:
-    def at_once(call: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        try:
-            future.set_result(call())
-        except KafkaException as error:
-            future.set_exception(error)
-        return future
-
-    monkeypatch.setattr(membership_check, "in_background", at_once)
+def ask(answer: Any, lease: Lease, identity: Identity = MEMBER) -> Any:
     check = MembershipCheck(cast("AdminClient", Described(answer)), "group", lambda: identity, lease)
     check.turn(wanted=True)
     check.turn(wanted=True)
     return check
 
 
-def test_a_member_is_proved_from_when_it_was_asked(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_is_proved_from_when_it_was_asked(clock: Clock) -> None:
     lease = Lease(2.0, by_commit=True)
-    ask(["other", "me"], lease, monkeypatch)
+    ask(["other", "me"], lease)
     assert lease.proved_at == clock.now
 
 
 @pytest.mark.parametrize("answer", [["other"], KafkaException(KafkaError(KafkaError._TIMED_OUT))])
-def test_without_an_answer_or_a_place_it_is_asked_again(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch, answer: Any
-) -> None:
+def test_without_an_answer_or_a_place_it_is_asked_again(clock: Clock, answer: Any) -> None:
     lease = Lease(2.0, by_commit=True)
-    check = ask(answer, lease, monkeypatch)
+    check = ask(answer, lease)
     assert lease.proved_at == 0
     check._admin = Described(["me"])
     check.turn(wanted=True)
@@ -116,7 +115,20 @@ def test_without_an_answer_or_a_place_it_is_asked_again(
     assert lease.proved_at == clock.now
 
 
-def test_who_has_not_joined_does_not_ask(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_coordinator_that_is_away_is_asked_now_and_then_and_its_late_answers_count(clock: Clock) -> None:
+    lease, group = Lease(2.0, by_commit=True), Silent()
+    check = MembershipCheck(cast("AdminClient", group), "group", lambda: MEMBER, lease)
+    for _ in range(3 * MOST_ASKED):
+        check.turn(wanted=True)
+        clock.passes(PATIENCE_SECONDS / 2)
+    assert len(group.asked) == MOST_ASKED
+    last = clock.now
+    group.asked[-1].set_result(Described(["me"]))
+    check.turn(wanted=True)
+    assert last - 10 * PATIENCE_SECONDS < lease.proved_at < last
+
+
+def test_who_has_not_joined_does_not_ask(clock: Clock) -> None:
     lease = Lease(2.0, by_commit=True)
-    ask(["me"], lease, monkeypatch, Identity("me", 0))
+    ask(["me"], lease, Identity("me", 0))
     assert lease.proved_at == 0
