@@ -8,7 +8,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from workers.endings import OffsetOutOfRange, SourceFailed
 
 IDLE_WAIT: Final = 0.05
-"""Seconds that a poll waits for a first record; a drain of an idle worker waits no longer."""
+LONGEST_IDLE_WAIT: Final = 0.4
+"""Seconds that a poll waits for a first record: the longer, the longer none has come. A drain of an idle worker waits as
+long; a record does not."""
 
 _WAITED_OUT: Final = frozenset(
     {
@@ -81,12 +83,15 @@ class KafkaSource:
         self._consumer = consumer
         self._rest = batch_size - 1
         self._partition = TopicPartition(topic, partition)
+        self._wait = IDLE_WAIT
         consumer.assign([TopicPartition(topic, partition, start)])
 
     def poll(self) -> Batch:
-        first = self._consumer.poll(IDLE_WAIT)
+        first = self._consumer.poll(self._wait)
         if first is None:
+            self._wait = min(2 * self._wait, LONGEST_IDLE_WAIT)
             return Batch([])
+        self._wait = IDLE_WAIT
         # consume(n, timeout) would wait for n records or the whole timeout: it only takes what is there.
         messages: list[Message] = [first, *self._consumer.consume(self._rest, 0)] if self._rest else [first]
         if any(map(Message.error, messages)):

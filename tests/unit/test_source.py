@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer
 from tests.support.wait import wait_for
 from workers import kafka
 from workers.endings import OffsetOutOfRange, SourceFailed
-from workers.source import Batch, KafkaSource
+from workers.source import IDLE_WAIT, LONGEST_IDLE_WAIT, Batch, KafkaSource
 
 QUIET = {"log_level": 0}
 
@@ -104,3 +104,21 @@ def test_a_log_that_lost_records_is_for_the_supervisor_to_judge(code: int) -> No
 def test_what_stays_wrong_ends_the_worker() -> None:
     with pytest.raises(SourceFailed, match="cannot read the partition"):
         read(Message(topic="in", partition=1, offset=3, value=b"x"), event(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+
+def test_the_longer_none_comes_the_longer_a_poll_waits() -> None:
+    record = Message(topic="in", partition=1, offset=0, value=b"")
+    consumer = Mock(poll=Mock(side_effect=[None] * 5 + [record, None]), consume=Mock(return_value=[]))
+    source = KafkaSource(consumer, "in", 1, 0, 10)
+    for _ in range(7):
+        source.poll()
+    waits = [call.args[0] for call in consumer.poll.call_args_list]
+    assert waits == [
+        IDLE_WAIT,
+        2 * IDLE_WAIT,
+        4 * IDLE_WAIT,
+        LONGEST_IDLE_WAIT,
+        LONGEST_IDLE_WAIT,
+        LONGEST_IDLE_WAIT,
+        IDLE_WAIT,
+    ]
