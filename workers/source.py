@@ -9,8 +9,8 @@ from workers.endings import OffsetOutOfRange, SourceFailed
 
 IDLE_WAIT: Final = 0.05
 LONGEST_IDLE_WAIT: Final = 0.4
-"""Seconds that a poll waits for a first record: the longer, the longer none has come. A drain of an idle worker waits as
-long; a record does not."""
+"""Seconds that a poll waits for a first record: the longer, the longer none has come. A drain of an idle worker waits
+as long; a record does not."""
 
 _WAITED_OUT: Final = frozenset(
     {
