@@ -226,6 +226,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self._milliseconds("max.poll.interval.ms", 300_000)
 
     @property
+    def longest_backoff(self) -> float:
+        """The most seconds between two attempts of a worker's clients to connect."""
+        consumer, producer = self.client("consumer"), self.client("producer")
+        return max(int(own.get("reconnect.backoff.max.ms", 10_000)) for own in (consumer, producer)) / 1000
+
+    @property
     def lease_seconds(self) -> float:
         """The lease in force, in seconds."""
         if self.lease is not None:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from workers.connection import GIVEN_UP, Connection
 from workers.endings import SinkFailed
 from workers.errors import ResultRefused
 from workers.log import log
@@ -108,10 +109,15 @@ class KafkaSink:
 
     Brokers refuse a whole batch where one message in it is at fault, or where it is only too large as a whole. Each of
     its messages is sent once more, alone, before it counts as refused; it then stands behind what was sent meanwhile.
+
+    Args:
+        producer: idempotent, and reports errors alone.
+        connection: what is known of its own.
     """
 
-    def __init__(self, producer: Producer) -> None:
+    def __init__(self, producer: Producer, connection: Connection | None = None) -> None:
         self._producer = producer
+        self._connection = connection or Connection()
         self._failure: SinkFailed | None = None
         self._suspects: deque[tuple[Parcel, Any]] = deque()
         self._trying = False
@@ -183,6 +189,8 @@ class KafkaSink:
     def _settled(self, pending: int) -> int:
         if self._failure is not None:
             raise self._failure
+        if pending and self._connection.given_up:
+            raise SinkFailed(GIVEN_UP)
         pending += len(self._suspects)
         self._trying = self._trying and pending > 0
         return pending

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from workers.connection import GIVEN_UP, Connection
 from workers.endings import OffsetOutOfRange, SourceFailed
 
 IDLE_WAIT: Final = 0.05
@@ -77,10 +78,20 @@ class KafkaSource:
         partition: the partition.
         start: the first offset to read; absolute.
         batch_size: the most records that one poll returns.
+        connection: what is known of the consumer's.
     """
 
-    def __init__(self, consumer: Consumer, topic: str, partition: int, start: int, batch_size: int) -> None:
+    def __init__(
+        self,
+        consumer: Consumer,
+        topic: str,
+        partition: int,
+        start: int,
+        batch_size: int,
+        connection: Connection | None = None,
+    ) -> None:
         self._consumer = consumer
+        self._connection = connection or Connection()
         self._rest = batch_size - 1
         self._partition = TopicPartition(topic, partition)
         self._wait = IDLE_WAIT
@@ -89,6 +100,8 @@ class KafkaSource:
     def poll(self) -> Batch:
         first = self._consumer.poll(self._wait)
         if first is None:
+            if self._connection.given_up:
+                raise SourceFailed(GIVEN_UP)
             self._wait = min(2 * self._wait, LONGEST_IDLE_WAIT)
             return Batch([])
         self._wait = IDLE_WAIT

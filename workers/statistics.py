@@ -2,6 +2,7 @@
 
 import msgspec
 
+from workers.connection import Connection
 from workers.log import log
 from workers.slot import FETCH_QUEUE, FETCH_QUEUE_BYTES, PRODUCE_QUEUE, RTT_US, RX_BYTES, TX_BYTES, TX_RETRIES
 
@@ -14,6 +15,8 @@ class _Window(msgspec.Struct):
 class _Broker(msgspec.Struct):
     rtt: _Window = msgspec.field(default_factory=_Window)
     txretries: int = 0
+    state: str = ""
+    connects: int = 0
 
 
 class _Partition(msgspec.Struct):
@@ -45,15 +48,32 @@ def _read(report: str) -> _Statistics:
         return _Statistics()
 
 
-class ClientStatistics:
-    """What both clients of a worker report, each at its `statistics.interval.ms`."""
+def _tell(connection: Connection, stats: _Statistics) -> None:
+    brokers = stats.brokers.values()
+    connection.report(
+        up=any(broker.state == "UP" for broker in brokers), attempts=sum(broker.connects for broker in brokers)
+    )
 
-    def __init__(self, words: memoryview) -> None:
+
+class ClientStatistics:
+    """What both clients of a worker report, each at its `statistics.interval.ms`.
+
+    Args:
+        words: the worker's slot.
+        backoff: the most seconds between two attempts to connect.
+    """
+
+    def __init__(self, words: memoryview, backoff: float = 0.0) -> None:
+        self.source = Connection(backoff)
+        """The consumer's."""
+        self.sink = Connection(backoff)
+        """The producer's."""
         self._words = words
 
     def consumer(self, report: str) -> None:
         """The consumer's `stats_cb`. Never raises."""
         stats = _read(report)
+        _tell(self.source, stats)
         queues = [partition for topic in stats.topics.values() for partition in topic.partitions.values()]
         self._words[RX_BYTES] = stats.rx_bytes
         self._words[FETCH_QUEUE] = sum(queue.fetchq_cnt for queue in queues)
@@ -62,6 +82,7 @@ class ClientStatistics:
     def producer(self, report: str) -> None:
         """The producer's `stats_cb`. Never raises."""
         stats = _read(report)
+        _tell(self.sink, stats)
         seen = [broker.rtt.avg for broker in stats.brokers.values() if broker.rtt.cnt]
         self._words[TX_BYTES] = stats.tx_bytes
         self._words[PRODUCE_QUEUE] = stats.msg_cnt

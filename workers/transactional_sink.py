@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from workers.connection import GIVEN_UP, Connection
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.records import TopicPartition as Place
@@ -57,10 +58,11 @@ class TransactionalSink(KafkaSink):
         producer: with a `transactional.id`.
         place: the partition whose position is committed.
         alive: gives a sign of life, and tells whether what follows waits for the brokers.
+        connection: as `KafkaSink`.
     """
 
-    def __init__(self, producer: Producer, place: Place, alive: Alive) -> None:
-        super().__init__(producer)
+    def __init__(self, producer: Producer, place: Place, alive: Alive, connection: Connection | None = None) -> None:
+        super().__init__(producer, connection)
         self.place = place
         self.lock = RLock()
         """Held by whoever sends, commits or aborts: the worker's loop (see `held`), or what relieves it."""
@@ -205,6 +207,9 @@ class TransactionalSink(KafkaSink):
                     raise SinkFailed(f"{error.name()}: {error.str()}") from raised
                 if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
+                self._serve()
+                if self._connection.given_up:
+                    raise SinkFailed(GIVEN_UP) from raised
 
     def _waiting(self, call: Callable[[], T]) -> T:
         """Make a call that may take much longer than it was told to, while brokers are away."""
@@ -220,7 +225,7 @@ class TransactionalSink(KafkaSink):
         self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
 
     def _serve(self) -> None:
-        """Hear of what has become of messages."""
+        """Hear of what has become of messages, and of the connection."""
         with suppress(*_FATAL):
             self._producer.poll(0)
 

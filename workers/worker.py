@@ -91,7 +91,7 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
 
 def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
     settings = setup.settings
-    statistics = ClientStatistics(words)
+    statistics = ClientStatistics(words, settings.longest_backoff)
     properties_out = kafka.worker_producer(
         settings.client("producer"), job.max_message_bytes, statistics.producer, job.room
     )
@@ -100,19 +100,19 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
         place = TopicPartition(job.topic, job.partition)
         producer = Producer(kafka.transactional(properties_out, app.group, place))
-        transactions = TransactionalSink(producer, place, watch.alive)
+        transactions = TransactionalSink(producer, place, watch.alive, statistics.sink)
         _await_brokers(producer, job.topic)  # or its id, too, would take 500 ms
         consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:
         producer, consumer = Producer(properties_out), Consumer(properties_in)
-        sink = KafkaSink(producer)
+        sink = KafkaSink(producer, statistics.sink)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
     agent = app.agent_for(job.topic)
     most = min(settings.batch_size, settings.flush_records or settings.batch_size)
-    reading = KafkaSource(consumer, job.topic, job.partition, start, most)
+    reading = KafkaSource(consumer, job.topic, job.partition, start, most, statistics.source)
     source: Source = DelayedSource(reading, agent.delay) if agent.delay else reading
     _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}

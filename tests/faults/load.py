@@ -44,6 +44,9 @@ class Load:
                 "enable.idempotence": True,
                 "message.timeout.ms": 0,
                 "reconnect.backoff.max.ms": 500,
+                # librdkafka 2.16 can stop connecting for ever where its cluster's only broker shuts down; workers that
+                # this befalls are replaced (`workers.connection`), but nobody would replace the load.
+                "enable.sparse.connections": False,
                 "queue.buffering.max.messages": 2_000_000,
             }
         )
