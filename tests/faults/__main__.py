@@ -32,18 +32,24 @@ _WIDTH: Final = 120
 @click.option("--minutes", type=click.FloatRange(0.1, 600), default=2.0, help="How long faults are injected.")
 @click.option("--guarantee", type=click.Choice([AT_LEAST_ONCE, EXACTLY_ONCE]), default=AT_LEAST_ONCE)
 @click.option("--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], help="The group's protocol.")
-@click.option("--brokers", type=click.Choice([1, 3]), default=1)
+@click.option(
+    "--brokers",
+    type=click.Choice([1, 3]),
+    show_default="3 where exactly once, else 1",
+    help="Exactly once with 1: without faults of the broker, at which Kafka 4 loses what has no replica.",
+)
 @click.option("--rate", type=click.IntRange(10, 100_000), default=2000, help="Records a second.")
 @click.option("--every", type=click.FloatRange(0.5, 600), default=5.0, help="Seconds between faults, on average.")
 @click.option("--defaults", is_flag=True, help="Sessions of the brokers' and the pool's defaults.")
 @click.option("--killers", is_flag=True, help="Records that kill their worker, too.")
 @click.option("--only", type=click.Choice([fault.value for fault in Fault]), multiple=True, help="Only these faults.")
-def main(minutes: float, only: tuple[str, ...], **told: Any) -> None:
+def main(minutes: float, only: tuple[str, ...], brokers: int | None, **told: Any) -> None:
     """Run the pool under faults, and check from topics alone what it promises.
 
     Exit code 1: a promise was broken; the logs are kept, and the last line tells where.
     """
-    settings = Settings(duration=minutes * _MINUTE, only=tuple(map(Fault, only)), **told)
+    brokers = brokers or (3 if told["guarantee"] == EXACTLY_ONCE else 1)
+    settings = Settings(duration=minutes * _MINUTE, only=tuple(map(Fault, only)), brokers=brokers, **told)
     signal.signal(signal.SIGTERM, _end)
     console = Console()
     sys.exit(_run(settings, console if console.is_terminal else Console(width=_WIDTH)))
