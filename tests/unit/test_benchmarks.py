@@ -110,6 +110,13 @@ def test_failed_stopped_and_repeated_are_told() -> None:
     assert row.notes == "1 stopped before the end; 7 alerts came again; 1 of 2 failed: 3 are missing"
 
 
+def test_what_a_warm_up_leaves_out_is_told() -> None:
+    warm = Measured("slow", 0, 900, cold=400)
+    row = standings(run("pool", 0, 1800), warm).rows()[1]
+    assert row.times == 2
+    assert row.notes == "cold, its first part counted: 400/s"
+
+
 def test_markdown_has_a_line_for_each() -> None:
     lines = markdown(standings(run("pool", 0, 1234567, records=4_000_000), run("slow", 0, 100)).rows()).splitlines()
     assert len({line.replace(" | ", "|").count("|") for line in lines}) == 1
