@@ -10,7 +10,7 @@ _WIDTH: Final = 860
 _ROW: Final = 34
 _TOP: Final = 56
 _LEFT: Final = 260
-_RIGHT: Final = 150
+_RIGHT: Final = 200
 _STYLE: Final = """
 text { font: 14px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; fill: #1c2430; }
 .name { text-anchor: end; } .title { font-size: 17px; font-weight: 600; } .dim { fill: #667085; font-size: 12px; }

@@ -38,6 +38,8 @@ class Measured(msgspec.Struct, frozen=True):
     repeated: int = 0
     """How many alerts came again."""
     stopped: bool = False
+    cold: float = 0.0
+    """Records a second with what was left out at its beginning; 0: nothing was."""
     failure: str = ""
 
 
@@ -125,6 +127,8 @@ HEAD: Final = ("", "records/s", "pool / it", "CPU s per million", "MiB", "runs, 
 
 def _notes(every: Sequence[Measured], runs: Sequence[Measured], failures: Sequence[str]) -> str:
     found = []
+    if cold := [run.cold for run in runs if run.cold]:
+        found.append(f"cold, its first part counted: {statistics.median(cold):,.0f}/s")
     if stopped := sum(run.stopped for run in runs):
         found.append(f"{stopped} stopped before the end")
     if repeated := max(run.repeated for run in runs):

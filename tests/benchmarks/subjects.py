@@ -137,10 +137,12 @@ class Peer:
     ahead: float = 0.0
     """How many times as fast the pool has to be; 0: it is only told."""
     env: Mapping[str, str] = field(default_factory=dict)
+    remark: str = ""
+    """Behind the version."""
 
     @property
     def full_title(self) -> str:
-        return f"{self.title} {self.runtime.version()}"
+        return f"{self.title} {self.runtime.version()}{self.remark}"
 
 
 _STREAMS: Final = Module("streams", "kafka-streams", "SensorAlert", heap="512m")
@@ -167,7 +169,7 @@ EVERY_PEER: Final = (
         ahead=4,
         env={"BENCH_GUARANTEE": "exactly_once_v2"},
     ),
-    Peer("aiokafka", "aiokafka, by hand", Script("aiokafka_loop", "aiokafka"), share=0.5),
+    Peer("aiokafka", "aiokafka", Script("aiokafka_loop", "aiokafka"), share=0.5, remark=", by hand"),
     Peer("bytewax", "Bytewax", Script("bytewax_flow", "bytewax", _BYTEWAX), guarantee="none", share=0.25),
     Peer("quix", "Quix Streams", Script("quix_streams", "quixstreams"), share=0.1, ahead=12),
     Peer("faststream", "FastStream", Script("faststream_app", "faststream"), share=0.025),

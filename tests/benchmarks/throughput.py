@@ -49,6 +49,8 @@ class Run(NamedTuple):
     """How many alerts came again."""
     stopped: bool = False
     """Whether it was stopped before all records were handled."""
+    cold: float = 0.0
+    """Records a second from the first alert on, where some at the beginning were left out."""
 
 
 class Wrong(Exception):
@@ -126,8 +128,9 @@ class Bench:
             raise Wrong("there are too few alerts to tell a rate from")
         records = round(self.records * (1 - missing / expected))
         counted = records * (1 - warm)
-        cpu = watch.cpu(begin, end) / counted * 1e6
-        return Run(counted / (end - begin), cpu, watch.peak, records, repeated, stopped=missing > 0)
+        rate, cpu = counted / (end - begin), watch.cpu(begin, end) / counted * 1e6
+        cold = records / (end - times[0]) if warm else 0.0
+        return Run(rate, cpu, watch.peak, records, repeated, stopped=missing > 0, cold=cold)
 
     def _exact(self, target: str, watch: Watch) -> Run:
         run = self.result(target, watch)

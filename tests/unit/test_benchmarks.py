@@ -59,10 +59,10 @@ def test_a_process_that_ends_takes_no_cpu_back() -> None:
 
 
 def test_a_watch_sees_the_cpu_of_children_and_their_memory() -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'sum(range(50_000_000)); input()'])"
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'sum(range(20_000_000)); input()'])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
         watch = Watch([process.pid])
-        assert watch.until(lambda: watch.looks[-1].cpu > 0.05, 20)
+        assert watch.until(lambda: watch.looks[-1].cpu > 0.2, 60)
         process.communicate(b"\n")
     assert watch.peak > 5.0
     assert watch.cpu(0.0, float("inf")) > 0.0
@@ -108,6 +108,13 @@ def test_failed_stopped_and_repeated_are_told() -> None:
     found = standings(run("pool", 0, 1000), stopped, Measured("slow", 1, failure="3 are missing"))
     row = found.rows()[1]
     assert row.notes == "1 stopped before the end; 7 alerts came again; 1 of 2 failed: 3 are missing"
+
+
+def test_what_a_warm_up_leaves_out_is_told() -> None:
+    warm = Measured("slow", 0, 900, cold=400)
+    row = standings(run("pool", 0, 1800), warm).rows()[1]
+    assert row.times == 2
+    assert row.notes == "cold, its first part counted: 400/s"
 
 
 def test_markdown_has_a_line_for_each() -> None:
