@@ -10,7 +10,9 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from click import Group
 
+from supervisor.budget import needed
 from supervisor.cli import commands
+from supervisor.figures import MIB
 from supervisor.http import Application
 from supervisor.metrics import Counters, PoolCollector
 from supervisor.status import PoolStatus
@@ -203,6 +205,15 @@ def test_kubernetes_waits_longer_than_a_drain(manifests: Sequence[Manifest], tmp
         if workload["kind"] != "Job":
             drain = _settings(workload, manifests, tmp_path).drain_timeout
             assert pod_of(workload)["terminationGracePeriodSeconds"] >= drain + APART
+
+
+def test_queues_fit_into_the_pod(manifests: Sequence[Manifest], tmp_path: Path) -> None:
+    for workload in (w for w in workloads(manifests) if w["kind"] != "Job"):
+        settings = _settings(workload, manifests, tmp_path)
+        assert settings.memory_budget
+        limit = pod_of(workload)["containers"][0]["resources"]["limits"]["memory"]
+        assert settings.memory_budget < int(limit.removesuffix("Mi")) * MIB
+        assert settings.memory_budget >= needed(min(settings.max_workers, _plan(manifests)["partitions"]))
 
 
 def test_no_more_pods_than_partitions(manifests: Sequence[Manifest]) -> None:

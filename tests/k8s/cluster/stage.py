@@ -51,6 +51,7 @@ class Stage:
         replicas: int = 1,
         memory: str = "384Mi",
         max_memory: str = "134217728",
+        memory_budget: str = "290M",
         lag_threshold: int = 10,
         env: Mapping[str, str] | None = None,
         patches: Sequence[tuple[str, Patch]] = (),
@@ -64,6 +65,7 @@ class Stage:
             replicas: how many pods, where nothing scales them.
             memory: what a pod may take.
             max_memory: what a worker may take, bytes.
+            memory_budget: what supervisor and workers may, by their queues.
             lag_threshold: how much lag asks for a pod.
             env: further variables.
             patches: kinds, and what to change in their objects.
@@ -82,6 +84,7 @@ class Stage:
             cpu="20m",  # so that as many as there are partitions fit onto a small node
             memory=memory,
             max_memory=max_memory,
+            memory_budget=memory_budget,
         )
         variables = {
             "KAFKA_BOOTSTRAP_SERVERS": self.topics.bootstrap,
