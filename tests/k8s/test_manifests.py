@@ -328,6 +328,12 @@ def test_the_image_is_what_the_manifests_run() -> None:
     assert "/var/lib/pool/metrics" in mounts & set(writable)
     assert re.search(r'^ENTRYPOINT \["python", "-m", "supervisor"\]$', text, re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIGTERM$", text, re.MULTILINE)
+    assert "HEALTHCHECK" not in text
+    installs = re.findall(r"^RUN pip .+$", text, re.MULTILINE)
+    assert installs
+    assert all(" --no-cache-dir " in line for line in installs)
+    labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", text))
+    assert labels >= {"title", "description", "licenses", "version", "revision"}
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version
     assert f"ARG VERSION={version[1]}\n" in text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from supervisor import overlay
 from tests.k8s.cluster.namespace import Namespace
+from tests.k8s.cluster.verified_load import VerifiedLoad
 from tests.k8s.kustomize import compose
 from tests.support.readings import Results
 from tests.support.stream import Stream
@@ -15,6 +16,7 @@ from tests.support.topics import Topics
 
 SENSORS = "tests.apps.sensors:app"
 PODS = "tests.apps.pods:app"
+ALERTS = "tests.apps.alerts:app"
 SCRIPTED = "tests.apps.scripted:app"
 Patch = Sequence[Mapping[str, object]]
 IMAGE = os.environ.get("K8S_IMAGE") or "partition-pool-test:0.1.0"
@@ -114,6 +116,10 @@ class Stage:
     def stream(self, rate: int, *, devices: int = 48) -> Stream:
         """A steady load on the input."""
         return Stream(self.topics, self.input, rate=rate, devices=devices)
+
+    def verified_load(self, file: Path, *arguments: str) -> VerifiedLoad:
+        """A load whose results are looked at; its figures go to `file`."""
+        return VerifiedLoad(self.topics, self.input, self.output, file, *arguments)
 
     def wait_done(self, *, within: float = 90.0) -> Results:
         """Wait until the group has committed all of its input; the results that there are then."""
