@@ -15,7 +15,8 @@ MOST_BYTES = 40_000_000
 VARIANTS = {
     "at_least_once": {},
     "exactly_once": {"POOL_GUARANTEE": "exactly_once"},
-    "kip_848": {"KAFKA_GROUP_PROTOCOL": "consumer", "KAFKA_SESSION_TIMEOUT_MS": ""},
+    # The session is the broker's own; see tests/support/broker.py.
+    "kip_848": {"KAFKA_GROUP_PROTOCOL": "consumer", "KAFKA_SESSION_TIMEOUT_MS": "", "POOL_LEASE": "2"},
 }
 
 
