@@ -44,7 +44,7 @@ def test_a_deleted_pod_drains_and_nothing_is_repeated(stage: Stage, tmp_path: Pa
 
 @pytest.mark.parametrize("protocol", ["classic", "kip_848"])
 def test_exactly_once_a_pod_that_is_killed_repeats_nothing(stage: Stage, protocol: str) -> None:
-    """Of what readers of committed records see: its workers die in their transactions, and it has to be gone at once."""
+    """Of what readers of committed records see: its workers die in their transactions, and it must be gone at once."""
     variant = VARIANTS["kip_848"] if protocol == "kip_848" else {}
     stage.deploy(app=PODS, replicas=2, env={**variant, **VARIANTS["exactly_once"]})
     with stage.stream(rate=300) as stream:

@@ -11,9 +11,9 @@ PARTITIONS = 12
 SECONDS = 0.05
 """That a record takes, so that twelve workers do 240 a second, in however many pods."""
 THRESHOLD = 100
-"""Above what is under way at the steady rate, a second's records; a twelfth of what a burst leaves in 6 s."""
-LOAD = ["--rate", "460", "--profile", "burst", "--burst", "30", "--every", "3600", "--from", "24", "--devices", "1200"]
-"""30 s of more than the pool can do, then a tenth of that; it goes on until all is over."""
+"""Above what is under way at the lowest rate, a second's records; eleven times this has gathered after some 4 s."""
+LOAD = ["--profile", "ramp", "--from", "600", "--rate", "24", "--every", "60", "--devices", "1200"]
+"""At first more than the pool can do, less and less for a minute, and then a tenth of it until all is over."""
 QUICKLY: Patch = [
     {
         "op": "replace",

@@ -22,7 +22,7 @@ class VerifiedLoad:
         topics: the broker's.
         source: the topic to load.
         output: where the results come, one for each record.
-        file: for its figures.
+        file: for its figures; what it prints goes beside it.
         arguments: further ones of `load`: when, and what.
     """
 
@@ -43,12 +43,14 @@ class VerifiedLoad:
         assert self._process is not None
         self._process.send_signal(SIGINT)
         code = self._process.wait(within)
+        assert self._file.exists(), self._file.with_suffix(".log").read_text()
         result = msgspec.json.decode(self._file.read_bytes(), type=LoadResult)
         assert result.verified is not None
         return code, result, result.verified
 
     def __enter__(self) -> Self:
-        self._process = spawn(self._command, env=self._env, stdout=subprocess.DEVNULL)
+        with self._file.with_suffix(".log").open("wb") as log:
+            self._process = spawn(self._command, env=self._env, stdout=log, stderr=log)
         return self
 
     def __exit__(
