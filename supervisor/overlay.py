@@ -30,6 +30,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     cpu: str
     memory: str
     max_memory: str
+    memory_budget: str
     planned_for: dict[str, float] = {}
     """The demand that it was made for; for readers alone."""
 

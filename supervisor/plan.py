@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from supervisor import overlay
+from supervisor import budget, overlay
 from supervisor.brokers import Brokers
 from supervisor.figures import MIB, RECORD_SECONDS
 from supervisor.sizing import Demand, Size, size
@@ -54,9 +54,10 @@ def run(settings: Settings, subject: Subject, demand: Demand, folder: Path | Non
             raise ConfigInvalid("--kustomize takes topic and group from the app: name it, MODULE:APP")
         file = overlay.write(folder, numbers(subject.app, agent, demand, found))
         click.echo(f"\nwritten to {file}; `check --kustomize {folder}` tells when the topic is another by then")
-        if not agent.output or not agent.dead_letter:
+        if not agent.output or not agent.dead_letter or agent.tiers:
             click.echo(
-                "The app has no output or no dead letters: component strimzi needs a patch for what is not there."
+                "component strimzi has one topic each for input, output and dead letters: patch it for what this app"
+                " has not, or has besides (retry topics)"
             )
     return ExitCode.OK
 
@@ -76,6 +77,7 @@ def numbers(app: Declaration, agent: AgentDeclaration, demand: Demand, found: Si
         cpu=f"{found.millicores}m",
         memory=f"{found.memory // MIB}Mi",
         max_memory=str(found.max_memory),
+        memory_budget=str(found.memory_budget),
         planned_for={"rate": demand.rate, "recordSeconds": demand.record_seconds, "recordCpu": demand.record_cpu},
     )
 
@@ -104,6 +106,12 @@ def _with(demand: Demand, partitions: int) -> Demand:
         raise ConfigInvalid(
             f"--min-replicas {demand.least_replicas}: of {partitions} partitions, some pods would have none"
         )
+    least = budget.WORKER_BYTES + budget.LEAST_ROOM
+    if demand.worker_bytes - demand.app_bytes < least:
+        raise ConfigInvalid(
+            f"--worker-memory {demand.worker_bytes // MIB}: less --app-memory ({demand.app_bytes // MIB}) that must be"
+            f" {least // MIB} at the least, for a worker itself and its queues"
+        )
     return replace(demand, partitions=partitions)
 
 
@@ -118,6 +126,7 @@ def _told(topic: str, demand: Demand, found: Size) -> str:
         f" never above {demand.partitions}",
         "each pod": f"cpu {found.millicores}m, memory {found.memory // MIB}Mi: room for {found.most_workers} workers,"
         f" one of them as large as max_memory ({found.max_memory // MIB}M) lets it",
+        "queues": f"as small as memory_budget ({found.memory_budget // MIB}M) asks of the workers, all together",
         "KEDA": f"a pod for each {found.lag_threshold:,} records of lag: what falls to one in {demand.delay:g} s",
     }
     head = f"{topic}: {demand.partitions} partitions, {demand.rate:,g} records/s"

@@ -57,7 +57,15 @@ _more_than_none = click.FloatRange(0, min_open=True)
     default=WORKER_BYTES // MIB,
     show_default=True,
     metavar="MIB",
-    help="What one worker holds, your app's own included.",
+    help="What one worker holds, your app's own included; its queues take no more than the rest.",
+)
+@click.option(
+    "--app-memory",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="MIB",
+    help="Of these, what your app itself holds: models, caches, its libraries.",
 )
 @click.option(
     "--delay",
@@ -81,6 +89,7 @@ def plan(
     topic: str | None,
     partitions: int | None,
     worker_memory: int,
+    app_memory: int,
     record_cpu: float | None,
     **demand: Any,
 ) -> None:
@@ -94,6 +103,7 @@ def plan(
     wanted = Demand(
         partitions=partitions or 1,
         worker_bytes=worker_memory * MIB,
+        app_bytes=app_memory * MIB,
         record_cpu=demand["record_seconds"] if record_cpu is None else record_cpu,
         **demand,
     )

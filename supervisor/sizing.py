@@ -41,6 +41,7 @@ class Demand:
         pod_cores: the most CPU that a pod is to ask for.
         least_replicas: the fewest pods that there will be; each must have room for its share of all partitions.
         worker_bytes: what one worker holds.
+        app_bytes: of these, what the app itself holds; the rest is the worker's own, and room for its queues.
         delay: seconds' worth of records that a pod may have before it asks for another.
     """
 
@@ -51,6 +52,7 @@ class Demand:
     pod_cores: float = 2.0
     least_replicas: int = 1
     worker_bytes: int = WORKER_BYTES
+    app_bytes: int = 0
     delay: float = 10.0
 
 
@@ -68,6 +70,7 @@ class Size:
         millicores: CPU that a pod asks for.
         memory: bytes that a pod asks for, and may not exceed.
         max_memory: the setting of that name.
+        memory_budget: likewise.
         lag_threshold: lag for which there is to be a pod.
     """
 
@@ -80,6 +83,7 @@ class Size:
     millicores: int
     memory: int
     max_memory: int
+    memory_budget: int
     lag_threshold: int
 
 
@@ -115,6 +119,7 @@ def size(demand: Demand) -> Size:
         millicores=_up((cores / replicas + SUPERVISOR_CORES) * 1000, _CPU_STEP),
         memory=_up(memory, _MEMORY_STEP),
         max_memory=max_memory,
+        memory_budget=SUPERVISOR_BYTES + most_workers * (demand.worker_bytes - demand.app_bytes),
         lag_threshold=max(1, round(demand.rate / replicas * demand.delay)),
     )
 

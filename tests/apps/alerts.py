@@ -1,4 +1,4 @@
-"""The README's app: its alerts say nothing of which record they are of. On demand it is slow, or loses some."""
+"""The README's app: its alerts say nothing of which record they are of. It can be slow, lose or repeat some."""
 
 import os
 import time
@@ -10,6 +10,8 @@ from workers import App
 
 LOSE = int(os.environ.get("ALERTS_LOSE", "0"))
 """Every so manieth alert is lost; 0: none."""
+REPEAT = int(os.environ.get("ALERTS_REPEAT", "0"))
+"""Every so manieth is given twice; 0: none."""
 SECONDS = float(os.environ.get("ALERTS_SECONDS", "0"))
 """How long each record takes."""
 
@@ -32,9 +34,12 @@ alerts = count(1)
 @app.agent(
     os.environ.get("APP_INPUT", "real-time-data"), value=SensorData, output=os.environ.get("APP_OUTPUT", "alerts")
 )
-def alert(reading: SensorData) -> Alert | None:
+def alert(reading: SensorData) -> Alert | list[Alert] | None:
     if SECONDS:
         time.sleep(SECONDS)
-    if reading.temperature > 50 and not (LOSE and next(alerts) % LOSE == 0):
-        return Alert(reading.device_id, reading.temperature)
-    return None
+    if reading.temperature <= 50:
+        return None
+    number, given = next(alerts), Alert(reading.device_id, reading.temperature)
+    if LOSE and number % LOSE == 0:
+        return None
+    return [given, given] if REPEAT and number % REPEAT == 0 else given

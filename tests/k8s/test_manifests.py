@@ -10,7 +10,9 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from click import Group
 
+from supervisor.budget import needed
 from supervisor.cli import commands
+from supervisor.figures import MIB
 from supervisor.http import Application
 from supervisor.metrics import Counters, PoolCollector
 from supervisor.status import PoolStatus
@@ -205,6 +207,15 @@ def test_kubernetes_waits_longer_than_a_drain(manifests: Sequence[Manifest], tmp
             assert pod_of(workload)["terminationGracePeriodSeconds"] >= drain + APART
 
 
+def test_queues_fit_into_the_pod(manifests: Sequence[Manifest], tmp_path: Path) -> None:
+    for workload in (w for w in workloads(manifests) if w["kind"] != "Job"):
+        settings = _settings(workload, manifests, tmp_path)
+        assert settings.memory_budget
+        limit = pod_of(workload)["containers"][0]["resources"]["limits"]["memory"]
+        assert settings.memory_budget < int(limit.removesuffix("Mi")) * MIB
+        assert settings.memory_budget >= needed(min(settings.max_workers, _plan(manifests)["partitions"]))
+
+
 def test_no_more_pods_than_partitions(manifests: Sequence[Manifest]) -> None:
     for scaler in (m for m in manifests if m["kind"] in SCALERS):
         partitions = _plan(manifests)["partitions"]
@@ -317,6 +328,12 @@ def test_the_image_is_what_the_manifests_run() -> None:
     assert "/var/lib/pool/metrics" in mounts & set(writable)
     assert re.search(r'^ENTRYPOINT \["python", "-m", "supervisor"\]$', text, re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIGTERM$", text, re.MULTILINE)
+    assert "HEALTHCHECK" not in text
+    installs = re.findall(r"^RUN pip .+$", text, re.MULTILINE)
+    assert installs
+    assert all(" --no-cache-dir " in line for line in installs)
+    labels = set(re.findall(r"org\.opencontainers\.image\.(\w+)=", text))
+    assert labels >= {"title", "description", "licenses", "version", "revision"}
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version
     assert f"ARG VERSION={version[1]}\n" in text

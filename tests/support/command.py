@@ -2,12 +2,23 @@
 
 import subprocess
 import sys
+from typing import Protocol
 
 from tests.support.pool import environment
-from tests.support.scene import SENSORS, Scene
+from tests.support.scene import SENSORS
+from tests.support.topics import Topics
 
 
-def run_command(scene: Scene, *arguments: str, app: str = SENSORS) -> subprocess.CompletedProcess[str]:
+class Subject(Protocol):
+    """What a command is about: a `Scene`, say."""
+
+    topics: Topics
+    group: str
+    input: str
+    output: str
+
+
+def run_command(scene: Subject, *arguments: str, app: str = SENSORS) -> subprocess.CompletedProcess[str]:
     """Run `python -m supervisor` with these arguments, for the scene's topics, group and app."""
     return subprocess.run(
         [sys.executable, "-m", "supervisor", *arguments],

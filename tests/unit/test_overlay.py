@@ -19,6 +19,7 @@ NUMBERS = Numbers(
     cpu="500m",
     memory="512Mi",
     max_memory="209715200",
+    memory_budget="419430400",
     planned_for={"rate": 1000.0},
 )
 

@@ -9,6 +9,7 @@ from confluent_kafka.admin import ConsumerGroupDescription
 
 from supervisor import cli, plan
 from supervisor.check import Verdict, examine
+from supervisor.figures import MIB
 from supervisor.overlay import read
 from tests.unit.test_check import KnownBrokers, group, topic
 from workers.loading import declaration, load_app
@@ -70,6 +71,7 @@ def test_the_brokers_tell_the_partitions_and_check_holds_them(run: Plan, folder:
     numbers = read(folder)
     assert (numbers.topic, numbers.output, numbers.group) == ("real-time-data", "alerts", "iot-alerts")
     assert (numbers.partitions, numbers.max_workers) == (6, "6")
+    assert int(numbers.memory_budget) < int(numbers.memory.removesuffix("Mi")) * MIB
     assert _problems(folder, _brokers(6)) == []
     (grown,) = _problems(folder, _brokers(8))
     assert "the partition count is 6 there, and 8 in truth; write it anew: plan" in grown
@@ -98,6 +100,7 @@ def test_check_holds_the_names_too(run: Plan, folder: Path) -> None:
         (["--rate", "1", "--partitions", "4", "--kustomize", "."], 2, "from the app: name it"),
         ([APP, "--rate", "1", "--partitions", "4", "--topic", "other"], 2, "which input of the app"),
         (["--rate", "1", "--partitions", "4", "--min-replicas", "5"], 2, "some pods would have none"),
+        (["--rate", "1", "--partitions", "4", "--app-memory", "70"], 2, "must be 17 at the least"),
         (["--rate", "1e6", "--partitions", "1", "--seconds-per-record", "1"], 1, "or make the handler faster"),
         ([APP, "--rate", "1", "--partitions", "4", "--kustomize", "/nowhere"], 1, "/nowhere is no overlay"),
     ],

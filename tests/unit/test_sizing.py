@@ -4,7 +4,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from supervisor.figures import RECORD_SECONDS, WORKER_BYTES
+from supervisor.budget import MemoryBudget, needed
+from supervisor.figures import MIB, RECORD_SECONDS, WORKER_BYTES
 from supervisor.sizing import BUSY, Demand, TooFewPartitions, size
 
 
@@ -42,6 +43,14 @@ def test_pods_that_there_are_always_may_be_smaller() -> None:
     assert alone.memory - shared.memory == pytest.approx(9 * WORKER_BYTES, abs=64 * 1024**2)
 
 
+def test_queues_have_what_the_app_leaves() -> None:
+    """The pod is as large, whoever holds it."""
+    small, large = (size(Demand(rate=1, partitions=12, app_bytes=held)) for held in (0, 40 * MIB))
+    assert small.memory == large.memory
+    rooms = [MemoryBudget(found.memory_budget).room(12) for found in (small, large)]
+    assert rooms[0] - rooms[1] == 40 * MIB
+
+
 @given(
     rate=st.floats(0.1, 1e6),
     partitions=st.integers(1, 200),
@@ -63,4 +72,5 @@ def test_whatever_the_demand(rate: float, partitions: int, seconds: float, least
     assert found.busy <= BUSY * 1.001
     assert found.memory > found.most_workers * demand.worker_bytes
     assert found.memory > found.max_memory
+    assert needed(found.most_workers) <= found.memory_budget <= found.memory
     assert found.lag_threshold >= 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from supervisor import overlay
 from tests.k8s.cluster.namespace import Namespace
+from tests.k8s.cluster.verified_load import VerifiedLoad
 from tests.k8s.kustomize import compose
 from tests.support.readings import Results
 from tests.support.stream import Stream
@@ -15,6 +16,7 @@ from tests.support.topics import Topics
 
 SENSORS = "tests.apps.sensors:app"
 PODS = "tests.apps.pods:app"
+ALERTS = "tests.apps.alerts:app"
 SCRIPTED = "tests.apps.scripted:app"
 Patch = Sequence[Mapping[str, object]]
 IMAGE = os.environ.get("K8S_IMAGE") or "partition-pool-test:0.1.0"
@@ -51,6 +53,7 @@ class Stage:
         replicas: int = 1,
         memory: str = "384Mi",
         max_memory: str = "134217728",
+        memory_budget: str = "290M",
         lag_threshold: int = 10,
         env: Mapping[str, str] | None = None,
         patches: Sequence[tuple[str, Patch]] = (),
@@ -64,6 +67,7 @@ class Stage:
             replicas: how many pods, where nothing scales them.
             memory: what a pod may take.
             max_memory: what a worker may take, bytes.
+            memory_budget: what supervisor and workers may, by their queues.
             lag_threshold: how much lag asks for a pod.
             env: further variables.
             patches: kinds, and what to change in their objects.
@@ -82,6 +86,7 @@ class Stage:
             cpu="20m",  # so that as many as there are partitions fit onto a small node
             memory=memory,
             max_memory=max_memory,
+            memory_budget=memory_budget,
         )
         variables = {
             "KAFKA_BOOTSTRAP_SERVERS": self.topics.bootstrap,
@@ -111,6 +116,10 @@ class Stage:
     def stream(self, rate: int, *, devices: int = 48) -> Stream:
         """A steady load on the input."""
         return Stream(self.topics, self.input, rate=rate, devices=devices)
+
+    def verified_load(self, file: Path, *arguments: str) -> VerifiedLoad:
+        """A load whose results are looked at; its figures go to `file`."""
+        return VerifiedLoad(self.topics, self.input, self.output, file, *arguments)
 
     def wait_done(self, *, within: float = 90.0) -> Results:
         """Wait until the group has committed all of its input; the results that there are then."""
