@@ -116,6 +116,7 @@ class Bench:
         start = time.monotonic_ns() + 2 * NS
         sender = os.fork()
         if sender == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what its parent started is its parent's to end
             send(self._broker.bootstrap, source, start, self._rate, self._count, self._partitions, self._hot)
             os._exit(0)
         cpu = Cpu(self._broker, pid, after=start + int(self._warm * NS), until=start + self._count * NS // self._rate)

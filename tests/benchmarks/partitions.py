@@ -63,7 +63,7 @@ def idle(topics: Topics, partitions: int, seconds: float, directory: Path) -> Id
     source, target = topics.create("readings", partitions), topics.create("alerts", 1)
     pool = Pool(topics.bootstrap, APP, directory, env={**job(source, target), **DEFAULTS})
     try:
-        pool.wait_running(partitions, within=60)
+        pool.wait_event("worker_ready", count=partitions, within=60)
         time.sleep(SETTLE_SECONDS)
         pids = family([pool.pid], parents())
         assert len(pids) >= partitions + 2, "supervisor, fork server, workers"
