@@ -33,8 +33,8 @@ from tests.support.topics import Topics
 
 GUARANTEES: Final = ("at_least_once", "exactly_once")
 PARTITIONS: Final = 4
-P50_SECONDS: Final = 0.1
-P99_SECONDS: Final = {"at_least_once": 0.3, "exactly_once": 1.0}
+BOUNDS: Final = {"at_least_once": {"p50": 100, "p99": 300}, "exactly_once": {"p99": 1000}}
+"""Milliseconds. Exactly once, a transaction that the dead worker has left open must end first."""
 PAUSE: Final = (0.5, 1.5)
 """Seconds before a kill, from and to: it falls anywhere in the pool's own intervals."""
 
@@ -110,12 +110,14 @@ def main() -> int:
     for guarantee, one in found.items():
         p50, p99, longest = one.ms(0.5), one.ms(0.99), one.seconds.longest * 1000
         name = guarantee.replace("_", " ")
-        rows.append(
-            (name, str(one.seconds.count), *(f"{ms:.0f}" for ms in (p50, p99, longest)), f"{one.repeated:,}", "0")
-        )
-        bounds.append(Bound(f"{name}, p50 ms", p50, P50_SECONDS * 1000))
-        bounds.append(Bound(f"{name}, p99 ms", p99, P99_SECONDS[guarantee] * 1000))
-    head = ("", "kills", "p50 ms", "p99 ms", "max ms", "repeated", "missing")
+        times = (f"{ms:.0f}" for ms in (p50, p99, longest))
+        rows.append((name, str(one.seconds.count), *times, f"{one.repeated:,} of {one.records:,}"))
+        bounds += [
+            Bound(f"{name}, {share} ms", ms, BOUNDS[guarantee][share])
+            for share, ms in (("p50", p50), ("p99", p99))
+            if share in BOUNDS[guarantee]
+        ]
+    head = ("", "kills", "p50 ms", "p99 ms", "max ms", "records repeated")
     show(f"kill -9 to next record, {options.rate:,}/s, {PARTITIONS} partitions", head, rows)
     return verdict(bounds)
 

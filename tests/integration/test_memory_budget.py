@@ -22,7 +22,11 @@ def test_full_queues_of_sixteen_workers_fit(make_scene: MakeScene, figure: Figur
     scene = make_scene(partitions=PARTITIONS)
     slow = (reading(seq, devices=80, do="sleep", seconds=SECONDS) for seq in range(BACKLOG))  # spread evenly
     scene.topics.send(scene.input, slow)
-    env = {"POOL_MEMORY_BUDGET": f"{BUDGET_MIB}M", "KAFKA_STATISTICS_INTERVAL_MS": "500"}
+    env = {
+        "POOL_MEMORY_BUDGET": f"{BUDGET_MIB}M",
+        "KAFKA_STATISTICS_INTERVAL_MS": "500",
+        "KAFKA_SESSION_TIMEOUT_MS": "45000",  # none is to go, however busy the machine
+    }
     pool = scene.pool(SCRIPTED, env=env).wait_running(PARTITIONS)
     queued = _full(pool)
     held = sum(map(memory, family([pool.pid], parents())))
