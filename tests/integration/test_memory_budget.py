@@ -12,9 +12,9 @@ from tests.support.scene import SCRIPTED
 PARTITIONS = 16
 BUDGET_MIB = 512
 BACKLOG = 640_000
-SECONDS = 0.002
-"""What a record takes its handler: a worker then takes a batch, and tells of its queue, every two seconds."""
-STILL_SECONDS = 5.0
+SECONDS = 0.02
+"""What a record takes its handler. All workers together then produce little, and the machine is left in peace."""
+STILL_SECONDS = 3.0
 """For so long full queues do not grow."""
 
 
@@ -25,6 +25,7 @@ def test_full_queues_of_sixteen_workers_fit(make_scene: MakeScene, figure: Figur
     env = {
         "POOL_MEMORY_BUDGET": f"{BUDGET_MIB}M",
         "KAFKA_STATISTICS_INTERVAL_MS": "500",
+        "POOL_BATCH_SIZE": "50",  # a worker tells of its queue when it polls
         "KAFKA_SESSION_TIMEOUT_MS": "45000",  # none is to go, however busy the machine
     }
     pool = scene.pool(SCRIPTED, env=env).wait_running(PARTITIONS)
