@@ -18,7 +18,6 @@ the runs join those that are kept there. Exit code 1 where the pool is less far 
 import argparse
 import os
 import platform
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -34,8 +33,10 @@ from tests.benchmarks.peer_run import Failed, run_peer
 from tests.benchmarks.picture import picture
 from tests.benchmarks.standings import HEAD, POOL, Measured, Standings, Subject, markdown
 from tests.benchmarks.subjects import EVERY_PEER, NotInstalled, Peer
+from tests.benchmarks.tables import console
 from tests.benchmarks.throughput import Bench, Run, Wrong
 from tests.support.broker import provide
+from tests.support.process import exit_on_term
 
 OWN: Final = (
     Subject("pool", "Partition Pool", "at least once"),
@@ -47,9 +48,6 @@ WARM_RUNS: Final = 2
 """Before it counts: the broker's JVM compiles what transactions take, at the cost of all."""
 JOIN_TOGETHER: Final = {"group.initial.rebalance.delay.ms": "3000"}
 """Kafka's default: all processes of a peer then get their partitions at once, and none begins with those of others."""
-WIDTH: Final = 140
-"""Columns of the table, where there is no terminal to ask."""
-EX_TERMINATED: Final = 128 + signal.SIGTERM
 _console: Final = Console(stderr=True)
 
 
@@ -136,14 +134,12 @@ def show(standings: Standings) -> None:
     table = Table(*HEAD, title=f"medians · {standings.machine} · {standings.date}")
     for row in rows:
         table.add_row(*row.cells(), style="bold" if row.subject.name.startswith("pool") else "")
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDTH
-    console.print(table)
-    console.print(markdown(rows), markup=False, highlight=False, soft_wrap=True)
+    out = console()
+    out.print(table)
+    out.print(markdown(rows), markup=False, soft_wrap=True)
     for row in rows:
         if row.behind:
-            console.print(f"behind: {row.times:.2f} times {row.subject.title}; to be {row.subject.ahead:g}")
+            out.print(f"behind: {row.times:.2f} times {row.subject.title}; to be {row.subject.ahead:g}")
 
 
 def options() -> argparse.Namespace:
@@ -161,7 +157,7 @@ def options() -> argparse.Namespace:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EX_TERMINATED))  # and end what was started, broker included
+    exit_on_term()
     wanted = options()
     file = wanted.results / "peers.json"
     if wanted.draw:

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.footprint import cpu_of
-from tests.benchmarks.sensor_job import Alert
+from tests.benchmarks.sensor_job import APP, Alert, job
 from tests.support.broker import Broker, JvmBroker, provide
 from tests.support.pool import environment
 from tests.support.process import descendants, spawn
@@ -97,16 +97,14 @@ class Bench:
     def _pool(self, source: str, target: str, guarantee: str) -> Iterator[int]:
         env = {
             **environment(),
+            **job(source, target),
             "KAFKA_BOOTSTRAP_SERVERS": self._broker.bootstrap,
             "POOL_HTTP": "",
             "POOL_LOG_LEVEL": "warning",
             "POOL_GUARANTEE": guarantee,
-            "BENCH_INPUT": source,
-            "BENCH_OUTPUT": target,
-            "BENCH_GROUP": f"pool-{target}",
         }
         sets = [word for setting in self._settings for word in ("--set", setting)]
-        process = spawn([sys.executable, "-m", "supervisor", "run", "tests.benchmarks.sensor_job:app", *sets], env=env)
+        process = spawn([sys.executable, "-m", "supervisor", "run", APP, *sets], env=env)
         try:
             yield process.pid
         finally:
@@ -118,6 +116,7 @@ class Bench:
         start = time.monotonic_ns() + 2 * NS
         sender = os.fork()
         if sender == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what its parent started is its parent's to end
             send(self._broker.bootstrap, source, start, self._rate, self._count, self._partitions, self._hot)
             os._exit(0)
         cpu = Cpu(self._broker, pid, after=start + int(self._warm * NS), until=start + self._count * NS // self._rate)

@@ -12,6 +12,7 @@ import sys
 import time
 
 from tests.benchmarks.footprint import cpu_of, memory
+from tests.benchmarks.sensor_job import APP, group_of, job
 from tests.benchmarks.throughput import fill
 from tests.support.broker import provide
 from tests.support.pool import environment
@@ -34,17 +35,14 @@ def main() -> None:
 def measure(topics: Topics, records: int, partitions: int) -> None:
     source, target = topics.create("readings", partitions), topics.create("alerts", partitions)
     fill(topics.bootstrap, source, records, partitions)
-    group = f"pool-{target}"
     env = {
         **environment(),
+        **job(source, target),
         "KAFKA_BOOTSTRAP_SERVERS": topics.bootstrap,
         "POOL_LOG_LEVEL": "warning",
         "POOL_HTTP": "127.0.0.1:0",
-        "BENCH_INPUT": source,
-        "BENCH_OUTPUT": target,
-        "BENCH_GROUP": group,
     }
-    pool = spawn([sys.executable, "-m", "supervisor", "run", "tests.benchmarks.sensor_job:app"], env=env)
+    pool = spawn([sys.executable, "-m", "supervisor", "run", APP], env=env)
     wait_for(lambda: len(workers_of(pool.pid)) == partitions, 30, "the workers to start")
     (server,) = children(pool.pid)
     workers = workers_of(pool.pid)
@@ -53,7 +51,7 @@ def measure(topics: Topics, records: int, partitions: int) -> None:
     def drained() -> bool:
         for pid in (pool.pid, server, *workers):
             peaks[pid] = max(peaks.get(pid, 0.0), memory(pid))
-        return topics.lag(group, source) == 0
+        return topics.lag(group_of(target), source) == 0
 
     began = time.monotonic()
     wait_for(drained, 170, "records are left", every=0.5)

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from tests.benchmarks import tables
+
 POOL: Final = {"at least once": "pool", "none": "pool", "exactly once": "pool-eos"}
 """The name of the pool with the guarantee that a subject is held against."""
 
@@ -145,7 +147,4 @@ def short(value: float) -> str:
 
 def markdown(rows: Iterable[Row]) -> str:
     """The table, for a README."""
-    lines = [HEAD, ["---"] * len(HEAD), *(row.cells() for row in rows)]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |".replace("|  |", "| |") for line in lines
-    )
+    return tables.markdown(HEAD, (row.cells() for row in rows))

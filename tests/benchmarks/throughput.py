@@ -25,6 +25,7 @@ from rich.table import Table
 
 from tests.benchmarks.alerts import Alerts, judge, of_messages
 from tests.benchmarks.footprint import Watch
+from tests.benchmarks.sensor_job import APP, group_of, job
 from tests.support.broker import provide
 from tests.support.pool import environment
 from tests.support.process import spawn
@@ -58,14 +59,21 @@ class Wrong(Exception):
 
 
 class Bench:
-    """One broker and a topic full of readings."""
+    """One broker and a topic full of readings.
 
-    def __init__(self, bootstrap: str, records: int, partitions: int) -> None:
+    Args:
+        bootstrap: the broker's address.
+        records: how many.
+        partitions: of the topic, and of each topic for alerts.
+        hot: the share of readings that have an alert.
+    """
+
+    def __init__(self, bootstrap: str, records: int, partitions: int, *, hot: float = HOT_SHARE) -> None:
         self.topics = Topics(bootstrap)
         self.records = records
         self.partitions = partitions
         self.source = self.topics.create("readings", partitions)
-        self.alerts = fill(bootstrap, self.source, records, partitions)
+        self.alerts = fill(bootstrap, self.source, records, partitions, hot)
 
     def handwritten(self) -> Run:
         target = self.target()
@@ -75,20 +83,28 @@ class Bench:
         assert watch.until(lambda: process.poll() is not None, READY_SECONDS), "the hand-written loop has not ended"
         return self._exact(target, watch)
 
-    def pool(self, guarantee: str = "at_least_once") -> Run:
-        target = self.target()
-        group = f"pool-{target}"
+    def pool(
+        self, guarantee: str = "at_least_once", *, settings: Mapping[str, str] | None = None, target: str | None = None
+    ) -> Run:
+        """Have a pool work through the readings.
+
+        Args:
+            guarantee: its guarantee.
+            settings: its other settings, as `--set` takes them.
+            target: where the alerts go; a new topic by default.
+        """
+        target = target or self.target()
+        group = group_of(target)
         env = {
             **environment(),
+            **job(self.source, target),
             "KAFKA_BOOTSTRAP_SERVERS": self.topics.bootstrap,
             "POOL_HTTP": "",
             "POOL_LOG_LEVEL": "warning",
             "POOL_GUARANTEE": guarantee,
-            "BENCH_INPUT": self.source,
-            "BENCH_OUTPUT": target,
-            "BENCH_GROUP": group,
         }
-        process = spawn([sys.executable, "-m", "supervisor", "run", "tests.benchmarks.sensor_job:app"], env=env)
+        sets = [word for name, value in (settings or {}).items() for word in ("--set", f"{name}={value}")]
+        process = spawn([sys.executable, "-m", "supervisor", "run", APP, *sets], env=env)
         watch = Watch([process.pid])
         # Seldom: to look is work for the broker, too, which the hand-written loop's run has none of.
         read = watch.until(lambda: self.topics.lag(group, self.source) == 0, READY_SECONDS, every=ASK_SECONDS)
@@ -138,7 +154,7 @@ class Bench:
         return run
 
 
-def fill(bootstrap: str, topic: str, records: int, partitions: int) -> Alerts:
+def fill(bootstrap: str, topic: str, records: int, partitions: int, share: float = HOT_SHARE) -> Alerts:
     """Produce readings of some 70 bytes; the hot ones, by device and temperature."""
     random_of = random.Random(1)
     producer = Producer(
@@ -146,7 +162,7 @@ def fill(bootstrap: str, topic: str, records: int, partitions: int) -> Alerts:
     )
     hot: Alerts = Counter()
     for seq in track(range(records), "filling the topic", console=Console(stderr=True), transient=True):
-        temperature = random_of.uniform(50.01, 90) if random_of.random() < HOT_SHARE else random_of.uniform(10, 50)
+        temperature = random_of.uniform(50.01, 90) if random_of.random() < share else random_of.uniform(10, 50)
         device, shown = f"device-{seq % 1000:04}", f"{temperature:.3f}"
         if temperature > 50:
             hot[device, float(shown)] += 1

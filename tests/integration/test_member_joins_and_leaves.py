@@ -1,14 +1,14 @@
 """A second supervisor joins and leaves under load: nothing is missing, and what is not moved never pauses."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 import pytest
 
 from tests.support.figures import Figures
 from tests.support.pool import PROTOCOLS, Pool
 from tests.support.readings import Results
+from tests.support.rounds import Round, join_and_leave
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.alone
@@ -20,13 +20,6 @@ PAUSE = 0.2
 """Seconds without a record that are no gap, at most."""
 
 
-class Round(NamedTuple):
-    kept: frozenset[int]
-    """The partitions that stayed with the first supervisor."""
-    began: float
-    ended: float
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_five_joins_and_leaves_under_load(
     scene: Scene, make_scene: Callable[[], Scene], protocol: str, figure: Figures
@@ -35,7 +28,7 @@ def test_five_joins_and_leaves_under_load(
     elsewhere = make_scene()
     with scene.stream(rate=RATE) as stream:
         baselines = [_come_and_go(elsewhere, first, protocol) for _ in range(BASELINES)]
-        rounds = [_join_and_leave(scene, first, protocol) for _ in range(ROUNDS)]
+        rounds = [join_and_leave(first, lambda: scene.pool(protocol=protocol)) for _ in range(ROUNDS)]
         sent = stream.stop()
     results = scene.wait_done()
     assert results.missing(sent) == set()
@@ -55,24 +48,9 @@ def _longest_gap(results: Results, one: Round) -> float:
 
 
 def _come_and_go(elsewhere: Scene, first: Pool, protocol: str) -> Round:
-    """The same as `_join_and_leave`, in another group: nothing is rebalanced here."""
+    """The same as `join_and_leave`, in another group: nothing is rebalanced here."""
     began = time.monotonic()
     other = elsewhere.pool(protocol=protocol).wait_running(4)
+    parting = time.monotonic()
     assert other.terminate() == 0
-    return Round(frozenset(first.workers()), began, time.monotonic())
-
-
-def _join_and_leave(scene: Scene, first: Pool, protocol: str) -> Round:
-    before, began = first.workers(), time.monotonic()
-    second = scene.pool(protocol=protocol).wait_running(2)
-    first.wait_running(2)
-    kept = _common(before, first.workers())
-    assert len(kept) == 2
-    assert second.terminate() == 0
-    first.wait_running(4)
-    assert _common(before, first.workers()) == kept, "a partition that was not moved keeps its worker"
-    return Round(kept, began, time.monotonic())
-
-
-def _common(some: Mapping[int, int], others: Mapping[int, int]) -> frozenset[int]:
-    return frozenset(partition for partition, _ in some.items() & others.items())
+    return Round(frozenset(first.workers()), began, parting, time.monotonic())

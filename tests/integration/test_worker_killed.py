@@ -2,12 +2,11 @@
 
 import random
 from signal import SIGKILL
-from typing import NamedTuple
 
 import pytest
 
 from tests.support.figures import Figures
-from tests.support.readings import NS, Results
+from tests.support.readings import NS, Kill, Results
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.alone
@@ -15,13 +14,6 @@ pytestmark = pytest.mark.alone
 COUNT = 200_000
 RATE = 16_000
 KILLS = 5
-
-
-class Kill(NamedTuple):
-    partition: int
-    pid: int
-    at: float
-    """Seconds of the monotonic clock."""
 
 
 def test_five_kills_under_load(scene: Scene, figure: Figures) -> None:
@@ -34,8 +26,7 @@ def test_five_kills_under_load(scene: Scene, figure: Figures) -> None:
             stream.wait_sent(due)
             pool.wait_running()
             partition = random.choice(range(4))
-            pid, moment = pool.signal_worker(partition, SIGKILL)
-            kills.append(Kill(partition, pid, moment))
+            kills.append(Kill(partition, *pool.signal_worker(partition, SIGKILL)))
             pool.wait_event("worker_died", count=turn + 1)
         assert stream.wait() == COUNT
     results = scene.wait_done()
@@ -66,7 +57,7 @@ def _ages_of_repeats(results: Results, kills: list[Kill]) -> list[float]:
 def _recoveries(results: Results, kills: list[Kill]) -> list[float]:
     """After each partition's first death: how long until a record was handled there again."""
     first = {kill.partition: kill for kill in reversed(kills)}
-    return [results.next_after(kill.partition, kill.at, pid_not=kill.pid) - kill.at for kill in first.values()]
+    return [results.recovery(kill) for kill in first.values()]
 
 
 def _gaps_of_others(results: Results, kills: list[Kill]) -> list[float]:

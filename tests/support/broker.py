@@ -159,6 +159,10 @@ class JvmBroker:
         self.kill()
         shutil.rmtree(self.directory)
 
+    def stored(self, topic: str) -> int:
+        """Bytes of a topic's records, as they lie on its disk."""
+        return sum(file.stat().st_size for file in (self.directory / "data").glob(f"{topic}-*/*.log"))
+
     def log_tail(self) -> str:
         """The last lines that the broker logged."""
         return "\n".join((self.directory / "broker.log").read_text(errors="replace").splitlines()[-40:])

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +62,11 @@ def end(process: subprocess.Popen[bytes], *, within: float = 15.0) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def exit_on_term() -> None:
+    """Have SIGTERM end this process as an exception does: what it has started is ended first, the broker included."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import Message
@@ -33,6 +34,27 @@ class Seen(msgspec.Struct):
     pid: int
     at: int
     """Nanoseconds of the monotonic clock, which all processes of a machine share."""
+
+
+class Kill(NamedTuple):
+    """A worker that was killed."""
+
+    partition: int
+    pid: int
+    at: float
+    """Seconds of the monotonic clock."""
+
+
+class Handover(NamedTuple):
+    """A partition that went on with another process."""
+
+    partition: int
+    pids: tuple[int, int]
+    """Of the old process, and of the new one."""
+    last: float
+    """When the old one handled its last record: seconds of the monotonic clock."""
+    first: float
+    """When the new one handled its first."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -122,6 +144,19 @@ class Results:
         """When a partition was first handled after `moment` by another process than `pid_not`: seconds, monotonic."""
         later = (s.at for s in self.seen if s.partition == partition and s.pid != pid_not and s.at > moment * NS)
         return min(later) / NS
+
+    def recovery(self, kill: Kill) -> float:
+        """From a worker's death to the next record of its partition: seconds."""
+        return self.next_after(kill.partition, kill.at, pid_not=kill.pid) - kill.at
+
+    def handovers(self) -> list[Handover]:
+        """Where a partition went on with another process, in the order of time."""
+        found = [
+            Handover(before.partition, (before.pid, after.pid), before.at / NS, after.at / NS)
+            for before, after in pairwise(sorted(self.seen, key=lambda seen: (seen.partition, seen.at)))
+            if before.partition == after.partition and before.pid != after.pid
+        ]
+        return sorted(found, key=lambda handover: handover.first)
 
     @cached_property
     def _times(self) -> Mapping[int, list[int]]:
