@@ -95,20 +95,24 @@ class TransactionalSink(KafkaSink):
                 raise Rewind(str(failed)) from failed
 
     def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
-        with self.held():
-            try:
+        # The hot path: as `send`, without a context manager, which is half of what it would cost.
+        if not self.lock.acquire(blocking=False):
+            self._await_lock()
+        try:
+            if self.opened_at is None:
                 self._begin(origin)
-                return super().send_value(topic, value, key, origin)
-            except (SinkFailed, KafkaException) as failed:
-                raise Rewind(str(failed)) from failed
+            self.latest = origin
+            return super().send_value(topic, value, key, origin)
+        except (SinkFailed, KafkaException) as failed:
+            raise Rewind(str(failed)) from failed
+        finally:
+            self.lock.release()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """For the worker's loop: the lock, with signs of life while it is waited for."""
         if not self.lock.acquire(blocking=False):
-            while not self.lock.acquire(timeout=CALL_SECONDS):
-                self._alive(awaits=True)
-            self._alive(awaits=False)
+            self._await_lock()
         try:
             yield
         finally:
@@ -210,6 +214,11 @@ class TransactionalSink(KafkaSink):
                 self._serve()
                 if self._connection.given_up:
                     raise SinkFailed(GIVEN_UP) from raised
+
+    def _await_lock(self) -> None:
+        while not self.lock.acquire(timeout=CALL_SECONDS):
+            self._alive(awaits=True)
+        self._alive(awaits=False)
 
     def _waiting(self, call: Callable[[], T]) -> T:
         """Make a call that may take much longer than it was told to, while brokers are away."""
