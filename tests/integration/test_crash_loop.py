@@ -21,6 +21,8 @@ def test_deaths_back_off(scene: Scene) -> None:
     status = pool.status()
     assert status.generation == generation
     assert [partition.restarts for partition in status.partitions if partition.partition != 0] == [0, 0, 0]
+    # A worker that dies in its drain has not drained.
+    pool.wait_for(lambda: pool.partition(0).state == "backing_off", 10, "no worker of the record's")
     assert pool.terminate() == 0
 
 
