@@ -10,9 +10,9 @@ from tests.support.readings import Reading, reading
 from tests.support.scene import SCRIPTED, Scene
 from workers.records import raw_headers
 
-COUNT = 100_000
 pytestmark = pytest.mark.alone  # to take all memory takes long where others want it, too
 
+COUNT = 100_000
 TIMEOUT = 2
 """Seconds that a record may take."""
 KILLER = "workers.errors.WorkerKiller"
