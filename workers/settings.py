@@ -228,8 +228,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def longest_backoff(self) -> float:
         """The most seconds between two attempts of a worker's clients to connect."""
-        consumer, producer = self.client("consumer"), self.client("producer")
-        return max(int(own.get("reconnect.backoff.max.ms", 10_000)) for own in (consumer, producer)) / 1000
+        roles: tuple[Role, ...] = ("consumer", "producer")
+        return max(self._milliseconds("reconnect.backoff.max.ms", 10_000, role) for role in roles)
 
     @property
     def lease_seconds(self) -> float:
@@ -257,8 +257,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         facts = ", ".join(f"{name}={_shown(getattr(self, name))!r}" for name in self.__struct_fields__)
         return f"Settings({facts})"
 
-    def _milliseconds(self, name: str, default: int) -> float:
-        return float(self.client("supervisor").get(name, default)) / 1000
+    def _milliseconds(self, name: str, default: int, role: Role = "supervisor") -> float:
+        return float(self.client(role).get(name, default)) / 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,9 +99,7 @@ class TransactionalSink(KafkaSink):
         if not self.lock.acquire(blocking=False):
             self._await_lock()
         try:
-            if self.opened_at is None:
-                self._begin(origin)
-            self.latest = origin
+            self._begin(origin)
             return super().send_value(topic, value, key, origin)
         except (SinkFailed, KafkaException) as failed:
             raise Rewind(str(failed)) from failed

@@ -97,7 +97,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     )
     properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer, job.room)
     start = job.start
-    if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
+    atomic = (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE
+    if atomic:
         place = TopicPartition(job.topic, job.partition)
         producer = Producer(kafka.transactional(properties_out, app.group, place))
         transactions = TransactionalSink(producer, place, watch.alive, statistics.sink)
@@ -114,7 +115,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     most = min(settings.batch_size, settings.flush_records or settings.batch_size)
     reading = KafkaSource(consumer, job.topic, job.partition, start, most, statistics.source)
     source: Source = DelayedSource(reading, agent.delay) if agent.delay else reading
-    _await_brokers(producer, job.topic)
+    if not atomic:  # whose producer has waited before
+        _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
         agent,

@@ -1,13 +1,12 @@
 """`python -m tests.faults`: one run, its faults as they come, its result as a table and an exit code."""
 
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -16,6 +15,7 @@ from tests.faults.plan import Fault
 from tests.faults.run import Run
 from tests.faults.settings import AT_LEAST_ONCE, EXACTLY_ONCE, Settings
 from tests.support.pool import PROTOCOLS
+from tests.support.process import exit_on_term
 
 _MINUTE: Final = 60.0
 _WIDTH: Final = 120
@@ -50,7 +50,7 @@ def main(minutes: float, only: tuple[str, ...], brokers: int | None, **told: Any
     """
     brokers = brokers or (3 if told["guarantee"] == EXACTLY_ONCE else 1)
     settings = Settings(duration=minutes * _MINUTE, only=tuple(map(Fault, only)), brokers=brokers, **told)
-    signal.signal(signal.SIGTERM, _end)
+    exit_on_term()
     console = Console()
     sys.exit(_run(settings, console if console.is_terminal else Console(width=_WIDTH)))
 
@@ -74,10 +74,6 @@ def _run(settings: Settings, console: Console) -> int:
         return 0
     console.print(f"{report.broken()}\nlogs: {directory}", highlight=False, markup=False, soft_wrap=True)
     return 1
-
-
-def _end(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 if __name__ == "__main__":
