@@ -78,7 +78,7 @@ class AssignedPartition:
     @property
     def position(self) -> int | None:
         """The offset of the next record to handle; None until the start is known."""
-        return self.worker.words[POSITION] if self.worker else self._position
+        return self.worker.position if self.worker else self._position
 
     def resolved(self, start: Start) -> None:
         """The offset to start from is known."""

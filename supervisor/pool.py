@@ -80,8 +80,6 @@ class Pool:
         """Bytes that a worker's producer must be able to send, by input topic."""
         self.known_partitions = 0
         """Of all topics: so many this pod may come to have."""
-        self.batched: frozenset[str] = frozenset()
-        """Topics whose handler takes many records at once."""
         self._table = table
         self._selector = selector
         self._limits = limits
@@ -304,7 +302,7 @@ class Pool:
         if cause is None:
             return False
         log.warning("record_suspected", **_facts(partition), offset=death.position, cause=cause)
-        return partition.suspects.add(death, cause, batched=partition.name.topic in self.batched)
+        return partition.suspects.add(death, cause)
 
     def _back_off(self, partition: AssignedPartition, lived: float, *, got_on: bool) -> None:
         deaths = self._policy.deaths_in_row(partition.deaths, lived, got_on=got_on)

@@ -14,7 +14,7 @@ from supervisor.suspects import Death
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, FromWorker, Metadata, Ready, channel_pair
 from workers.records import TopicPartition
-from workers.slot import AWAITS, BEAT, LEASE, POLLED, POSITION
+from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, POLLED, POSITION
 
 OUTAGE_SECONDS: Final = 300.0
 """How long a call may wait for the brokers: longer is a client that hangs for ever, not brokers that are away."""
@@ -63,7 +63,7 @@ class Worker:
         self._pidfd: int | None = None
         self._selector = selector
         self._channel: Channel[FromWorker] = Channel(ours, FromWorker)
-        self._sign = (0, 0)
+        self._sign = (0, 0, 0)
         self._silent = 0.0
         self._abort_left: float | None = None
         self._hung_up = False
@@ -96,6 +96,11 @@ class Worker:
         self.words[LEASE] = deadline_ns
 
     @property
+    def position(self) -> int:
+        """The record in hand, as it was seen last, or the next one."""
+        return max(self.words[POSITION], self.words[IN_HAND])
+
+    @property
     def busy(self) -> bool:
         """Whether it has a record in hand."""
         return self.words[POLLED] > self.words[POSITION] and not self.words[AWAITS]
@@ -107,7 +112,7 @@ class Worker:
             elapsed: seconds since the last call that the supervisor itself was awake.
             limits: how long a silence may be.
         """
-        sign = (self.words[POSITION], self.words[BEAT])
+        sign = (self.words[POSITION], self.words[IN_HAND], self.words[BEAT])
         if self._abort_left is not None:
             self._abort_left -= elapsed
             if self._abort_left <= 0:

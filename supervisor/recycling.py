@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 
 from supervisor.limits import WorkerLimits
-from workers.slot import POSITION, RECORDS
+from workers.slot import IN_HAND, POSITION, RECORDS
 
 LOOK_SECONDS: Final = 1.0
 ABOVE: Final = 1.25
@@ -52,7 +52,7 @@ class Recycling:
         most = limits.records
         self._most = None if most is None else max(1, round(most * random.uniform(1 - JITTER, 1 + JITTER)))
         self._look_at = 0.0
-        self._over_at: int | None = None
+        self._over_at: tuple[int, int] | None = None
 
     def due(self, pid: int, *, busy: bool) -> Reason | None:
         """Why it is to be replaced now, if it is.
@@ -78,10 +78,10 @@ class Recycling:
         if memory.resident <= most or not self._words[RECORDS]:
             self._over_at = None
             return None
-        position, before = self._words[POSITION], self._over_at
-        if not busy or (before is not None and position != before):
+        record, before = (self._words[POSITION], self._words[IN_HAND]), self._over_at
+        if not busy or (before is not None and record != before):
             return Reason.MEMORY
-        self._over_at = position
+        self._over_at = record
         return None
 
 

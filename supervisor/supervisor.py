@@ -175,7 +175,6 @@ class Supervisor:
     def _on_loaded(self, app: Declaration) -> None:
         """The app is imported: now the group is known."""
         self.facts.group = app.group
-        self.pool.batched = frozenset(topic for agent in app.agents if agent.batch for topic in agent.reads)
         add_facts(group=app.group)
         settings = self._settings
         admin = AdminClient(kafka.admin(settings.client("admin")))

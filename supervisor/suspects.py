@@ -1,8 +1,9 @@
 """Which record a worker died of: a pure policy. A record that has killed too many workers is condemned.
 
-A worker that dies with a record in hand leaves its offset in shared memory. Its successor is careful: it handles one
-record at a time, so that a second death names its record for certain. Deaths that a record cannot be blamed for (a
-drain, a fence, somebody's SIGKILL) make no suspect.
+A worker that dies in a turn of its loop leaves in shared memory where the turn began, and how far it could have got:
+any record between is suspect. Its successor is careful: it tells of each record before it handles it, so that a second
+death names its record, and the first one, too, was of that if it was of one that was suspect. Deaths that a record
+cannot be blamed for (a drain, a fence, somebody's SIGKILL) make no suspect.
 """
 
 import os
@@ -85,20 +86,22 @@ class Suspects:
         """Below this position records are to be handled one by one."""
         self._after = quarantine_after
         self._killers: dict[int, Killer] = {}
+        self._unnamed = range(0)
+        """The records of which one was in hand at a death that no named one has explained yet."""
         self._last = -1
 
-    def add(self, death: Death, cause: str, *, batched: bool) -> bool:
+    def add(self, death: Death, cause: str) -> bool:
         """Take note of a death; whether the partition has got on since the one before.
 
         Args:
             death: of a worker that had a record in hand.
             cause: what the record is blamed for.
-            batched: whether workers handle many records at once where they are not careful.
         """
         offset = death.position
-        if not batched or offset < self.careful_until:
-            before = self._killers.get(offset)
-            self._killers[offset] = Killer(cause, before.deaths + 1 if before else 1, death.stacks[-STACKS:])
+        if offset < self.careful_until:
+            self._killers[offset] = Killer(cause, self._deaths(offset) + 1, death.stacks[-STACKS:])
+        else:
+            self._unnamed = range(offset, death.polled)
         self.careful_until = max(self.careful_until, death.polled)
         got_on, self._last = offset > self._last, offset
         return got_on
@@ -107,3 +110,12 @@ class Suspects:
         """The records at or above `start`, where the next worker begins, that are not to be handled any more."""
         self._killers = {offset: killer for offset, killer in self._killers.items() if offset >= start}
         return {offset: killer for offset, killer in self._killers.items() if killer.deaths >= self._after}
+
+    def _deaths(self, offset: int) -> int:
+        """How many workers a record has killed before, the one without a name included."""
+        before = self._killers.get(offset)
+        deaths = before.deaths if before else 0
+        if offset in self._unnamed:
+            self._unnamed = range(0)
+            deaths += 1
+        return deaths

@@ -1,7 +1,9 @@
 """What may stop a partition's task between two records."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
+
+from workers.turn import Turn
 
 
 class Control(Protocol):
@@ -20,8 +22,11 @@ class Control(Protocol):
     def metadata(self) -> bytes:
         """The supervisor's proof of membership, as it was last told; empty where no transaction needs it."""
 
-    def guard(self, turn: list[Any]) -> None:
-        """From now on, empty `turn`, the records still to be handled, when there is cause to stop."""
+    def guard(self, turn: Turn | None) -> None:
+        """From now on, end `turn` when there is cause to stop; None: it is over."""
+
+    def in_hand(self) -> int | None:
+        """The offset of the record that is drawn from the guarded turn; None where that is none yet, or over."""
 
     def at_ticks(self, function: Callable[[], None]) -> None:
         """From now on call `function` now and then from beside the task, also while a handler runs."""

@@ -40,13 +40,13 @@ class DelayedSource:
         self._end: int | None = None
         self._paused = False
 
-    def poll(self) -> Batch:
+    def poll(self, patience: float | None = None) -> Batch:
         room = len(self._held) < AHEAD_RECORDS and self._bytes < AHEAD_BYTES
         if room is self._paused:
             (self._source.resume if room else self._source.pause)()
             self._paused = not room
         # Also where nothing can come: what the client has to tell arrives by it, and it takes a moment.
-        found = self._source.poll()
+        found = self._source.poll(patience)
         self._end = found.end or self._end
         for message in found.messages:
             self._hold(message)

@@ -14,6 +14,7 @@ from workers.sink import Parcel, Refusal
 from workers.slot import SLOT_BYTES
 from workers.source import Batch
 from workers.task import PartitionTask
+from workers.turn import Turn
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm  # as in workers.app
@@ -102,7 +103,7 @@ class MemorySource:
         )
         self._end += 1
 
-    def poll(self) -> Batch:
+    def poll(self, patience: float | None = None) -> Batch:  # noqa: ARG002 - nothing is waited for
         messages, self._waiting = self._waiting, []
         return Batch(messages)
 
@@ -167,8 +168,11 @@ class Unhurried:
     def metadata(self) -> bytes:
         return b""
 
-    def guard(self, turn: list[Any]) -> None:
+    def guard(self, turn: Turn | None) -> None:
         pass
+
+    def in_hand(self) -> int | None:
+        return None
 
     def at_ticks(self, function: Callable[[], None]) -> None:
         """There are none: nothing here lasts."""

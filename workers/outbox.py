@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from time import monotonic_ns
+from time import monotonic, monotonic_ns
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Message
@@ -18,6 +18,9 @@ from workers.slot import BEAT, RESULTS
 
 PAUSE: Final = 0.05
 """Seconds between two looks at what is waited for: the lease, room in the queue, acknowledgements."""
+
+LINGER: Final = 0.005
+"""Seconds for which results wait for company where there is no backlog."""
 
 PUSH: Final = 0.001
 """Seconds for the client to notice that it is to send at once, and not linger."""
@@ -44,11 +47,26 @@ class Outbox:
         words: the worker's slot.
         control: what may stop the task.
         atomic: whether a record's results become visible together or not at all: what was sent of them when one is
-            refused has to be taken back.
+            refused has to be taken back. They are sent when they are to be committed.
+        linger: seconds for which results wait for company where there is no backlog; None: the client knows.
     """
 
-    def __init__(self, agent: Agent, sink: Sink, words: memoryview, control: Control, *, atomic: bool = False) -> None:
+    def __init__(
+        self,
+        agent: Agent,
+        sink: Sink,
+        words: memoryview,
+        control: Control,
+        *,
+        atomic: bool = False,
+        linger: float | None = None,
+    ) -> None:
         self._atomic = atomic
+        self._linger = None if atomic else linger
+        self._pushed = 0
+        """Results that were sent when they were last pushed."""
+        self._push_at = 0.0
+        """When those sent since are to be, on the monotonic clock."""
         self._agent = agent
         self._encode = agent.encode
         self._topic = agent.output
@@ -117,6 +135,22 @@ class Outbox:
                 return
             self.wait()
 
+    def patience(self) -> float | None:
+        """Seconds that results may still wait for company; None where none does."""
+        if self._linger is None or self._pushed == self.sent:
+            return None
+        return max(0.0, self._push_at - monotonic())
+
+    def push(self) -> None:
+        """There is no backlog: send what has waited for long enough, and do not let it linger.
+
+        Raises:
+            SinkFailed: something is lost.
+        """
+        if self.patience() == 0:
+            self._sink.wait(PUSH)
+            self._pushed, self._push_at = self.sent, monotonic() + (self._linger or 0)
+
     @property
     def holding(self) -> bool:
         """Whether what is sent now is held back."""
@@ -142,6 +176,7 @@ class Outbox:
                 self._sink.refusals.append(Refusal(origin, refused))
             self._held.popleft()
         self._held = self._held or None
+        self._pushed = -1
 
     def _keep(self, parcel: Parcel, origin: Any) -> bool:
         """Hold a message back; False where too much is held already."""

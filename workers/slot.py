@@ -21,7 +21,7 @@ POLLED: Final = 2
 END: Final = 3
 """The partition's high watermark as the last fetch told it; -1 where unknown."""
 BEAT: Final = 4
-"""Sign of life: nanoseconds of the monotonic clock at the loop's last turn. Within a batch POSITION moves instead."""
+"""Sign of life: nanoseconds of the monotonic clock at the loop's last turn. Within a turn IN_HAND moves instead."""
 LEASE: Final = 5
 """Nanoseconds of the monotonic clock until which the worker may handle and produce; 0: not yet."""
 
@@ -29,6 +29,9 @@ PROVED: Final = 6
 """Nanoseconds of the monotonic clock at which a transaction was sent that the group took as a member's; 0: none yet."""
 AWAITS: Final = 7
 """1 while the loop is in a call that waits for the brokers, however long that takes: no record is in hand; else 0."""
+
+IN_HAND: Final = 8
+"""The offset of the record in hand, as it is looked at ten times a second within a turn: a sign of life; else 0."""
 
 # Counters, from 0 at the incarnation's start.
 RECORDS: Final = 10

@@ -1,6 +1,7 @@
 """One assigned partition, read in batches."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -49,13 +50,18 @@ class Batch(NamedTuple):
 
     messages: list[Message]
     end: int | None = None
+    behind: bool = False
+    """Whether there may be more at hand."""
 
 
 class Source(Protocol):
     """What a task reads from."""
 
-    def poll(self) -> Batch:
+    def poll(self, patience: float | None = None) -> Batch:
         """Wait a moment for a first record, then take what is at hand.
+
+        Args:
+            patience: seconds after which there is something else to do; None: nothing.
 
         Raises:
             OffsetOutOfRange: the log no longer holds the offset to read.
@@ -97,19 +103,22 @@ class KafkaSource:
         self._wait = IDLE_WAIT
         consumer.assign([TopicPartition(topic, partition, start)])
 
-    def poll(self) -> Batch:
-        first = self._consumer.poll(self._wait)
+    def poll(self, patience: float | None = None) -> Batch:
+        first = self._consumer.poll(self._wait if patience is None else ceil(patience * 1000) / 1000)
         if first is None:
             if self._connection.given_up:
                 raise SourceFailed(GIVEN_UP)
-            self._wait = min(2 * self._wait, LONGEST_IDLE_WAIT)
+            if patience is None:
+                self._wait = min(2 * self._wait, LONGEST_IDLE_WAIT)
             return Batch([])
         self._wait = IDLE_WAIT
         # consume(n, timeout) would wait for n records or the whole timeout: it only takes what is there.
-        messages: list[Message] = [first, *self._consumer.consume(self._rest, 0)] if self._rest else [first]
+        messages: list[Message] = self._consumer.consume(self._rest, 0) if self._rest else []
+        messages.insert(0, first)
+        behind = len(messages) > self._rest
         if any(map(Message.error, messages)):
-            return _without_events(messages)
-        return Batch(messages)
+            return _without_events(messages)._replace(behind=behind)
+        return Batch(messages, behind=behind)
 
     def high_watermark(self) -> int:
         _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)

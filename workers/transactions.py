@@ -135,7 +135,7 @@ class TransactionalOffsets(Offsets):
         try:
             # A sign of life would be taken for one of the handler's.
             self._sink.quiet = True
-            position = self._safe()
+            position = self._reached()
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
             unsent = self._overdue() and last_offset(self._sink.latest) < position
             if unsent and not self._sink.wait(PAUSE) and self._sink.spoilt is None:
@@ -187,6 +187,11 @@ class TransactionalOffsets(Offsets):
         if self._sink.opened_at is None:
             return False  # nobody waits for the position
         return idle or (words[POSITION] >= words[END] and since >= pause)
+
+    def _reached(self) -> int:
+        """The record in hand, or what else nothing is done of at or above."""
+        in_hand = self._control.in_hand()
+        return self._safe() if in_hand is None or self._cap is not None else in_hand
 
     def _overdue(self) -> bool:
         opened_at = self._sink.opened_at

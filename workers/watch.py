@@ -1,7 +1,8 @@
 """What may stop a worker between two records: a drain, the lease's end, a turn that takes too long.
 
-None of the three costs a record anything. The loop draws its records from a list; a thread that mostly sleeps empties
-that list when there is cause, and so the loop's iterator ends at the next record.
+None of the three costs a record anything, nor does a sign of life. The loop draws its records from a list; a thread
+that mostly sleeps tells how far it has got, and empties that list when there is cause: so the loop ends at the next
+record.
 """
 
 import os
@@ -10,12 +11,14 @@ import threading
 import traceback
 from collections.abc import Callable
 from time import monotonic_ns
-from typing import Any, Final
+from typing import Final
 
 from workers.endings import WorkerExit
 from workers.log import log
 from workers.protocol import Channel, Drain, ToWorker
-from workers.slot import AWAITS, BEAT, LEASE
+from workers.records import offset_of
+from workers.slot import AWAITS, BEAT, IN_HAND, LEASE
+from workers.turn import Turn
 
 TICK: Final = 0.1
 SLICE_NS: Final = 20_000_000
@@ -39,7 +42,7 @@ class Watch:
         self._channel = channel
         self._words = words
         self._stop = threading.Event()
-        self._turn: list[Any] = []
+        self._turn: Turn | None = None
         self._turn_began = 0
         self._at_tick: Callable[[], None] = _nothing
 
@@ -67,12 +70,19 @@ class Watch:
         """Whether the lease ended so long ago that no result may be sent any more."""
         return self._words[LEASE] + OVERDUE_NS < monotonic_ns()
 
-    def guard(self, turn: list[Any]) -> None:
-        """Empty `turn`, the records still to be handled in this turn, when there is cause to stop."""
+    def guard(self, turn: Turn | None) -> None:
+        """End `turn` when there is cause to stop; None: it is over."""
         self._turn_began = monotonic_ns()
+        self._words[IN_HAND] = 0
         self._turn = turn
-        if self._stop.is_set():
-            turn.clear()
+        if turn is not None and self._stop.is_set():
+            turn.end()
+
+    def in_hand(self) -> int | None:
+        """The offset of the record that is drawn from the guarded turn; None where that is none yet, or over."""
+        turn = self._turn
+        message = None if turn is None else turn.in_hand()
+        return None if message is None else offset_of(message)
 
     def at_ticks(self, function: Callable[[], None]) -> None:
         """From now on call `function` at every tick, in the watch's own thread."""
@@ -106,8 +116,10 @@ class Watch:
             if poll.poll(TICK * 1000):
                 self._obey()
                 continue
-            if self._turn and (monotonic_ns() - self._turn_began > SLICE_NS or not self.leased()):
-                self._turn.clear()
+            if (turn := self._turn) is not None:
+                self._words[IN_HAND] = self.in_hand() or 0
+                if monotonic_ns() - self._turn_began > SLICE_NS or not self.leased():
+                    turn.end()
             self._at_tick()
 
     def _obey(self) -> None:
@@ -118,7 +130,8 @@ class Watch:
         self._metadata = command.metadata or self._metadata
         if isinstance(command, Drain):
             self._stop.set()
-            self._turn.clear()
+            if (turn := self._turn) is not None:
+                turn.end()
 
 
 def _nothing() -> None:

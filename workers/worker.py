@@ -16,6 +16,7 @@ from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
 from workers.guard import Guard
 from workers.log import add_facts, log
+from workers.outbox import LINGER
 from workers.protocol import Channel, Ended, Fork, Killer, Ready, Setup, ToWorker
 from workers.records import TopicPartition
 from workers.replay import Replays
@@ -132,6 +133,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         replays=Replays(settings.replays),
         # What lies in a retry topic has failed before, and much of it fails by itself: there it could tell nothing.
         guard=None if agent.delay else _guard(settings, words),
+        linger=None if "linger.ms" in settings.client("producer") else LINGER,
     )
 
 

@@ -44,7 +44,7 @@ class Property(NamedTuple):
 
 PROPERTIES: Final = (
     Property("batch.size", ("16384", "131072", "1000000"), "1000000", hot=1.0),
-    Property("linger.ms", ("0", "5", "20", "100"), "5", hot=1.0, delays=True),
+    Property("linger.ms", ("0", "5", "20", "50", "200"), "50", hot=1.0, delays=True),
     Property("compression.type", ("none", "gzip", "snappy", "lz4", "zstd"), "lz4", hot=1.0),
     Property("fetch.min.bytes", ("1", "10000", "100000"), "1", delays=True),
     Property("queued.min.messages", ("1000", "10000", "100000", "1000000"), "100000"),

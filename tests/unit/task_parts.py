@@ -7,11 +7,13 @@ from typing import Any
 from tests.unit.messages import message
 from workers import App
 from workers.errors import ResultRefused
+from workers.records import offset_of
 from workers.replay import Replays
 from workers.sink import Parcel, Refusal
 from workers.slot import COMMITTABLE, POSITION, SLOT_BYTES
 from workers.source import Batch
 from workers.task import PartitionTask
+from workers.turn import Turn
 
 Verdict = Callable[[Parcel], ResultRefused | None]
 
@@ -22,7 +24,7 @@ class Polls:
     def __init__(self, *batches: Batch) -> None:
         self._batches = deque(batches)
 
-    def poll(self) -> Batch:
+    def poll(self, patience: float | None = None) -> Batch:  # noqa: ARG002 - a test waits for nothing
         return self._batches.popleft() if self._batches else Batch([])
 
     def high_watermark(self) -> int:
@@ -98,7 +100,7 @@ class Word:
         self.draining = False
         self.lease = True
         self.over = False
-        self.turn: list[Any] = []
+        self.turn: Turn | None = None
         self.waits: list[float] = []
         self.tick: Callable[[], None] = lambda: None
         self.on_wait: Callable[[], None] = lambda: None
@@ -112,8 +114,17 @@ class Word:
     def metadata(self) -> bytes:
         return b""
 
-    def guard(self, turn: list[Any]) -> None:
+    def guard(self, turn: Turn | None) -> None:
         self.turn = turn
+
+    def in_hand(self) -> int | None:
+        message = None if self.turn is None else self.turn.in_hand()
+        return None if message is None else offset_of(message)
+
+    def end_turn(self) -> None:
+        """As the watch does it, from whatever thread."""
+        if self.turn is not None:
+            self.turn.end()
 
     def at_ticks(self, function: Callable[[], None]) -> None:
         self.tick = function
@@ -126,7 +137,7 @@ class Word:
     def drain(self) -> None:
         """As the watch does it, from whatever thread."""
         self.draining = True
-        self.turn.clear()
+        self.end_turn()
 
 
 class Bench:

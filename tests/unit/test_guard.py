@@ -31,7 +31,7 @@ class Log:
         self.rewinds: list[int] = []
         self._at_once = at_once
 
-    def poll(self) -> Batch:
+    def poll(self, patience: float | None = None) -> Batch:  # noqa: ARG002 - a test waits for nothing
         found: Sequence[Message] = self.messages[self.next : self.next + self._at_once]
         self.next += len(found)
         return Batch([*found])

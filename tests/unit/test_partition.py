@@ -6,7 +6,7 @@ import pytest
 
 from supervisor.partition import AssignedPartition
 from tests.unit.supervisor_parts import A, Clock, Stage
-from workers.slot import BEAT, COMMITTABLE, END, POSITION, RECORDS
+from workers.slot import BEAT, COMMITTABLE, END, IN_HAND, POSITION, RECORDS
 
 PID = 4_000_000
 """A process id that no process has: above the kernel's highest."""
@@ -61,7 +61,7 @@ def test_a_hung_worker_is_silent_in_the_supervisors_waking_time(stage: Stage, cl
     assert worker.killed_for == "no sign of life for 5 s"
 
 
-@pytest.mark.parametrize("word", [POSITION, BEAT])
+@pytest.mark.parametrize("word", [POSITION, IN_HAND, BEAT])
 def test_a_record_or_a_beat_is_a_sign_of_life(stage: Stage, clock: Clock, word: int) -> None:
     for _ in range(20):
         clock.passes(1.0)

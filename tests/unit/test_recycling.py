@@ -13,7 +13,7 @@ from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, Clock, Stage
 from workers.endings import WorkerExit
 from workers.protocol import Drain, Ended
-from workers.slot import COMMITTABLE, POLLED, POSITION, RECORDS, SLOT_BYTES
+from workers.slot import COMMITTABLE, IN_HAND, POLLED, POSITION, RECORDS, SLOT_BYTES
 
 NOBODY = 4_000_000
 MIB = 1024**2
@@ -119,8 +119,9 @@ def test_memory_counts_behind_a_record(monkeypatch: pytest.MonkeyPatch, clock: C
     words[RECORDS] = words[POSITION] = 7
     assert look(busy=True) is None
     assert look(busy=True) is None, "it is still the same record"
-    words[POSITION] = 8
-    assert look(busy=True) is Reason.MEMORY
+    for word in (IN_HAND, POSITION):
+        words[word] += 1
+        assert look(busy=True) is Reason.MEMORY
     assert watched.due(NOBODY, busy=False) is None, "it is looked at once a second"
     assert look(busy=False) is Reason.MEMORY
 

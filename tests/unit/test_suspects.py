@@ -57,40 +57,57 @@ def test_a_kill_counts_where_memory_ran_out(*, oom_killed: bool, cause: str | No
 
 def test_the_second_death_condemns() -> None:
     suspects = Suspects(2)
-    assert suspects.add(SEGFAULT, "signal SIGSEGV", batched=False)
+    assert suspects.add(SEGFAULT, "signal SIGSEGV")
     assert suspects.condemned(5) == {}
     assert suspects.careful_until == 10
-    assert not suspects.add(SEGFAULT._replace(polled=9), "exit code 3", batched=False)
-    assert suspects.condemned(5) == {7: Killer("exit code 3", 2)}
+    assert suspects.add(SEGFAULT._replace(position=8, polled=9), "exit code 3")
+    assert suspects.condemned(5) == {8: Killer("exit code 3", 2)}
     assert suspects.careful_until == 10, "care reaches as far as any dead worker had polled"
 
 
-def test_deaths_on_different_records_condemn_neither() -> None:
+def test_a_death_counts_for_one_record() -> None:
     suspects = Suspects(2)
     for position in (7, 8, 9):
-        assert suspects.add(SEGFAULT._replace(position=position), "signal SIGSEGV", batched=False)
+        assert suspects.add(SEGFAULT._replace(position=position), "signal SIGSEGV")
+    assert suspects.condemned(7).keys() == {8}
+    assert not suspects.add(SEGFAULT._replace(position=9), "signal SIGSEGV")
+    assert suspects.condemned(7).keys() == {8, 9}
+
+
+def test_a_record_that_was_not_suspect_is_condemned_by_its_own_deaths() -> None:
+    suspects = Suspects(2)
+    suspects.add(SEGFAULT, "signal SIGSEGV")
+    suspects.careful_until = 12
+    suspects.add(SEGFAULT._replace(position=10, polled=12), "signal SIGSEGV")
     assert suspects.condemned(7) == {}
+    suspects.add(SEGFAULT._replace(position=10, polled=12), "signal SIGSEGV")
+    assert suspects.condemned(7).keys() == {10}
 
 
 def test_what_is_passed_is_forgotten() -> None:
-    suspects = Suspects(1)
-    suspects.add(SEGFAULT, "signal SIGSEGV", batched=False)
+    suspects = named(Suspects(1))
     assert suspects.condemned(7).keys() == {7}
     assert suspects.condemned(8) == {}
     assert suspects.condemned(7) == {}
 
 
-def test_a_batch_condemns_nobody_before_its_records_are_handled_one_by_one() -> None:
+def test_none_is_condemned_before_records_are_handled_one_by_one() -> None:
     suspects = Suspects(1)
-    suspects.add(SEGFAULT, "signal SIGSEGV", batched=True)
+    suspects.add(SEGFAULT, "signal SIGSEGV")
     assert suspects.condemned(7) == {}
-    suspects.add(SEGFAULT._replace(position=8), "signal SIGSEGV", batched=True)
+    suspects.add(SEGFAULT._replace(position=8), "signal SIGSEGV")
     assert suspects.condemned(7).keys() == {8}
 
 
 def test_the_stacks_tail_is_kept() -> None:
-    suspects = Suspects(1)
-    suspects.add(SEGFAULT._replace(stacks="x" * STACKS + "the end"), "signal SIGSEGV", batched=False)
+    suspects = named(Suspects(1), "x" * STACKS + "the end")
     stacks = suspects.condemned(7)[7].stacks
     assert len(stacks) == STACKS
     assert stacks.endswith("the end")
+
+
+def named(suspects: Suspects, stacks: str = "") -> Suspects:
+    """With a death in a turn, and one that names its first record."""
+    for _ in range(2):
+        suspects.add(SEGFAULT._replace(stacks=stacks), "signal SIGSEGV")
+    return suspects

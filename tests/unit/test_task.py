@@ -101,7 +101,7 @@ def test_missing_offsets_are_no_records(*, takes_record: bool) -> None:
 
         @app.agent("in", value=str, codec="raw")
         def handle_record(text: str, source: Record) -> None:
-            seen.append((source.offset, bench.position))
+            seen.append((source.offset, bench.word.in_hand()))
             if source.offset == 14:
                 raise ValueError(text)
 
@@ -110,7 +110,7 @@ def test_missing_offsets_are_no_records(*, takes_record: bool) -> None:
         @app.agent("in", value=str, codec="raw")
         def handle(text: str) -> None:
             offset = int(text)
-            seen.append((offset, bench.position))
+            seen.append((offset, bench.word.in_hand()))
             if offset == 14:
                 raise ValueError(text)
 
@@ -128,7 +128,7 @@ def test_a_turn_that_takes_long_is_ended_reported_and_gone_on_with() -> None:
     @app.agent("in", value=str, codec="raw")
     def end_turn(_text: str) -> None:
         reported.append(bench.committable)
-        bench.word.turn.clear()
+        bench.word.end_turn()
 
     bench = Bench(app, records(b"", b"", b""))
     bench.task.turn()
@@ -142,7 +142,7 @@ def test_a_stop_iteration_is_a_failure_also_where_the_turn_was_ended() -> None:
     @app.agent("in", value=str, codec="raw")
     def stop(text: str) -> None:
         if text == "stop":
-            bench.word.turn.clear()
+            bench.word.end_turn()
             raise StopIteration
 
     bench = Bench(app, records(b"a", b"stop", b"b"))

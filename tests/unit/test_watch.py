@@ -11,8 +11,10 @@ from typing import NamedTuple
 import pytest
 
 from tests.support.wait import wait_for
+from tests.unit.messages import message
 from workers.protocol import Channel, Drain, channel_pair
-from workers.slot import BEAT, LEASE, SLOT_BYTES
+from workers.slot import BEAT, IN_HAND, LEASE, SLOT_BYTES
+from workers.turn import Turn
 from workers.watch import Watch
 
 FOREVER = 2**62
@@ -22,6 +24,10 @@ class Watched(NamedTuple):
     watch: Watch
     words: memoryview
     supervisor: Channel[Drain]
+
+
+def three() -> Turn:
+    return Turn([message(b"", offset=offset) for offset in (20, 21, 22)])
 
 
 @pytest.fixture
@@ -37,30 +43,48 @@ def watched() -> Iterator[Watched]:
 
 
 def test_a_drain_empties_the_turn_at_once_and_each_one_after_it(watched: Watched) -> None:
-    turn = [1, 2, 3]
+    turn = three()
     watched.watch.guard(turn)
     watched.supervisor.send(Drain())
-    wait_for(lambda: not turn, 0.5, every=0.001)
+    wait_for(lambda: turn.ended, 0.5, every=0.001)
     assert watched.watch.draining
-    later = [4]
+    later = three()
     watched.watch.guard(later)
-    assert later == []
+    assert list(later.records) == []
 
 
 def test_a_turn_that_takes_long_is_ended(watched: Watched) -> None:
-    turn = [1, 2, 3]
+    turn = three()
     watched.watch.guard(turn)
-    wait_for(lambda: not turn, 1)
+    wait_for(lambda: turn.ended, 1)
     assert not watched.watch.draining
 
 
 def test_the_leases_end_ends_a_turn(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.watch.SLICE_NS", FOREVER)
-    turn = [1, 2, 3]
+    turn = three()
     watched.watch.guard(turn)
     watched.words[LEASE] = monotonic_ns()
-    wait_for(lambda: not turn, 1)
+    wait_for(lambda: turn.ended, 1)
     assert not watched.watch.leased()
+
+
+def test_how_far_a_turn_has_got_is_a_sign_of_life_also_after_its_end(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.watch.SLICE_NS", FOREVER)
+    turn = three()
+    watched.watch.guard(turn)
+    assert watched.watch.in_hand() is None
+    next(turn.records)
+    wait_for(lambda: watched.words[IN_HAND] == 20, 1)
+    next(turn.records)
+    turn.end()
+    wait_for(lambda: watched.words[IN_HAND] == 21, 1)
+    assert watched.watch.in_hand() == 21
+    watched.watch.guard(None)
+    assert watched.watch.in_hand() is None
+    assert watched.words[IN_HAND] == 0
 
 
 def test_a_second_after_the_lease_results_are_overdue(watched: Watched) -> None:
