@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from threading import RLock
 from time import monotonic_ns
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
@@ -26,6 +27,10 @@ class Alive(Protocol):
 CALL_SECONDS: Final = 0.5
 """How long a call of the transactional producer is told to block before the worker gives a sign of life. While brokers
 are away it may not return for many seconds more."""
+
+FIRST_CALLS: Final = (0.02, 0.04, 0.08, 0.16, 0.32)
+"""The same for the first calls for a transactional id. What its last owner left open is ended in some milliseconds, but
+the client waits 500 of them before it asks again, unless it is called again."""
 
 _FATAL: Final = (KafkaException, SystemError)
 """What the client raises, once, wherever it serves callbacks, when its producer has failed for good: the latter where a
@@ -83,7 +88,8 @@ class TransactionalSink(KafkaSink):
             SinkFailed: not allowed.
             KafkaException: it cannot be.
         """
-        self.insist(lambda: self._producer.init_transactions(CALL_SECONDS))
+        waits = chain(FIRST_CALLS, repeat(CALL_SECONDS))
+        self.insist(lambda: self._producer.init_transactions(next(waits)))
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
         with self.held():

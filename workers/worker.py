@@ -103,8 +103,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         place = TopicPartition(job.topic, job.partition)
         producer = Producer(kafka.transactional(properties_out, app.group, place))
         transactions = TransactionalSink(producer, place, watch.alive, statistics.sink)
-        _await_brokers(producer, job.topic)  # or its id, too, would take 500 ms
         consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
+        _await_brokers(producer, job.topic)  # or its id, too, would take 500 ms
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:

@@ -39,6 +39,8 @@ class Transactions:
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.init_seconds: list[float] = []
+        """How long each call for the id was told to wait."""
         self.on_commit: Callable[[], None] = lambda: None
         self.pending: deque[int] = deque()
         """How many messages are still on their way after the next flushes."""
@@ -80,7 +82,8 @@ class Transactions:
     def abort_transaction(self, _: float) -> None:
         self._call("abort")
 
-    def init_transactions(self, _: float) -> None:
+    def init_transactions(self, seconds: float) -> None:
+        self.init_seconds.append(seconds)
         self._call("init")
 
     def __len__(self) -> int:
@@ -271,6 +274,13 @@ def test_what_is_not_allowed_is_no_fence(parts: Parts) -> None:
     parts.producer.errors["init"].append(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "", True))
     with pytest.raises(SinkFailed, match="Write on the transactional id"):
         parts.sink.initialise()
+
+
+def test_what_the_last_owner_left_open_is_asked_for_again_soon(parts: Parts) -> None:
+    still_open = KafkaError(KafkaError.CONCURRENT_TRANSACTIONS, "", retriable=True)
+    parts.producer.errors["init"].extend([still_open] * 7)
+    parts.sink.initialise()
+    assert parts.producer.init_seconds == [0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5, 0.5]
 
 
 def test_a_refused_result_condemns_its_record_alone(parts: Parts) -> None:
