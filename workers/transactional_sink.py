@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import chain, repeat
 from threading import RLock
 from time import monotonic_ns
@@ -101,16 +102,24 @@ class TransactionalSink(KafkaSink):
                 raise Rewind(str(failed)) from failed
 
     def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
-        # The hot path: as `send`, without a context manager, which is half of what it would cost.
-        if not self.lock.acquire(blocking=False):
+        # The hot path: as `send`, without a context manager and calls of its own, which would be most of its cost.
+        if not self.lock.acquire(False):
             self._await_lock()
         try:
-            self._begin(origin)
-            return super().send_value(topic, value, key, origin)
-        except (SinkFailed, KafkaException) as failed:
-            raise Rewind(str(failed)) from failed
+            self.latest = origin
+            if self.opened_at is None:
+                self._open()
+            self._give(topic, value, key, -1, partial(self._on_value_failed, origin))
+        except BufferError:
+            return False
+        except KafkaException as raised:
+            failed = failure_of(raised.args[0], topic)
+            if isinstance(failed, ResultRefused):
+                raise failed from raised
+            raise Rewind(str(failed)) from raised
         finally:
             self.lock.release()
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -245,8 +254,11 @@ class TransactionalSink(KafkaSink):
     def _begin(self, origin: Any) -> None:
         self.latest = origin
         if self.opened_at is None:
-            self.insist(self._producer.begin_transaction)  # no request: the first message opens it at the broker
-            self.opened_at = monotonic_ns()
+            self._open()
+
+    def _open(self) -> None:
+        self.insist(self._producer.begin_transaction)  # no request: the first message opens it at the broker
+        self.opened_at = monotonic_ns()
 
     def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
         failure = failure_of(error, parcel.topic)
