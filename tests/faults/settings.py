@@ -9,6 +9,8 @@ from tests.support.pool import SESSION
 
 EXACTLY_ONCE: Final = "exactly_once"
 AT_LEAST_ONCE: Final = "at_least_once"
+REPLICA_LAG: Final = 30.0
+"""Kafka's `replica.lag.time.max.ms`, in seconds."""
 _OF_BROKERS: Final = frozenset({Fault.RESTART_BROKER, Fault.KILL_BROKER})
 """What exactly once does not survive without replicas: Kafka 4 itself then loses the markers of transactions."""
 
@@ -58,8 +60,11 @@ class Settings:
 
     @property
     def moving_bound(self) -> float:
-        """Within which every partition must move after the last fault: two sessions, and a start."""
-        return 2 * self.session + 15
+        """Within which every partition must move after the last fault: two sessions, and a start.
+
+        Where there are replicas, brokers may first have to give one up that lags, and write nothing before.
+        """
+        return 2 * self.session + 15 + (REPLICA_LAG if self.brokers > 1 else 0)
 
     @property
     def repeat_bound(self) -> float:
