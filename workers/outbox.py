@@ -132,6 +132,7 @@ class Outbox:
             if not self._may_send() and not self.may_go_on():
                 raise LeaseLost("drained while a result waited for the lease; its record will be read again")
             if self._keep(parcel, origin) if self._held is not None else self._sink.send(parcel, origin):
+                self._pushed = -1  # letters are not counted
                 return
             self.wait()
 
@@ -220,7 +221,7 @@ class Outbox:
             LeaseLost: results are unsent that may no longer be.
         """
         self._words[BEAT] = monotonic_ns()
-        self._words[RESULTS] = self.sent
+        self._words[RESULTS] = self._pushed = self.sent
         if self._held is not None:
             self.release()
         pending = self._sink.wait(PAUSE) + len(self._held or ())

@@ -23,8 +23,11 @@ class Polls:
 
     def __init__(self, *batches: Batch) -> None:
         self._batches = deque(batches)
+        self.patience: float | None = None
+        """How long the last poll was to wait at most."""
 
-    def poll(self, patience: float | None = None) -> Batch:  # noqa: ARG002 - a test waits for nothing
+    def poll(self, patience: float | None = None) -> Batch:
+        self.patience = patience
         return self._batches.popleft() if self._batches else Batch([])
 
     def high_watermark(self) -> int:
@@ -149,6 +152,7 @@ class Bench:
         brokers: where results go.
         flush_interval: seconds; so long by default that nothing is flushed but for another reason.
         replays: which replayed records it handles.
+        linger: seconds for which results wait for company where there is no backlog; None: the sink knows.
     """
 
     def __init__(
@@ -158,19 +162,22 @@ class Bench:
         brokers: Brokers | None = None,
         flush_interval: float = 3600,
         replays: Replays = Replays.OWN,
+        linger: float | None = None,
     ) -> None:
         self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.brokers = brokers or Brokers()
         self.word = Word()
+        self.polls = Polls(*batches)
         self.task = PartitionTask(
             app.agents["in"],
-            Polls(*batches),
+            self.polls,
             self.brokers,
             self.words,
             self.word,
             group=app.group,
             flush_interval=flush_interval,
             replays=replays,
+            linger=linger,
         )
 
     @property

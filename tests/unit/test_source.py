@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from time import monotonic
 from unittest.mock import Mock
 
 import pytest
@@ -60,6 +61,20 @@ def test_it_reads_from_its_offset_to_the_end_and_tells_of_it(open_source: Callab
     assert [message.offset() for batch in batches for message in batch.messages] == list(range(40, 100))
     assert (end, source.high_watermark()) == (100, 100)
     assert source.poll() == Batch([])
+
+
+def test_a_full_batch_tells_that_there_may_be_more(open_source: Callable[..., KafkaSource]) -> None:
+    batches, _ = read_to_end(open_source(0, 30))
+    assert all(batch.behind == (len(batch.messages) == 30) for batch in batches)
+    assert any(batch.behind for batch in batches)
+
+
+def test_a_poll_waits_no_longer_than_it_is_told(open_source: Callable[..., KafkaSource]) -> None:
+    source = open_source(0)
+    read_to_end(source)
+    began = monotonic()
+    assert source.poll(0.0004) == Batch([])
+    assert 0.001 <= monotonic() - began < IDLE_WAIT
 
 
 @pytest.mark.parametrize("size", [1, 7])
