@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from time import monotonic_ns, time_ns
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import Message
 
@@ -112,7 +112,7 @@ class PartitionTask:
         letters = DeadLetterTopic(agent, group, self._outbox, words)
         self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, guard)
         self._handle = self._handle_batch if agent.batch else self._handle_each
-        self._results = self._of_records if agent.wants_record else self._of_values
+        self._draw = self._draw_records if agent.wants_record else self._draw_values
 
     def run(self) -> None:
         """Work until drained; then nothing that was handled is left unacknowledged.
@@ -213,46 +213,51 @@ class PartitionTask:
         return self._words[DEAD_LETTERS] + self._words[DELAYED]
 
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
-        """Handle messages one by one, until there is cause to stop or one fails.
-
-        The hot path: a record is drawn through its handler, and its result is sent. That is all: a store to shared
-        memory would be a tenth of it.
-        """
-        turn, send, done = Turn(messages), self._outbox.send_result, 0
+        """Handle messages one by one, until there is cause to stop or one fails."""
+        turn = Turn(messages)
         raised: Exception | SystemExit | None = None
         self._control.guard(turn)
         try:
-            for result in self._results(turn.records):
-                if result is not None:
-                    send(result, messages[done])
-                done += 1
-            if done < len(messages) and not turn.ended:
-                raised = StopIteration()  # of a handler; it has ended the iterator
+            last = self._draw(turn.records)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a handler may raise anything
-            raised = error
+            last, raised = turn.in_hand(), error
         finally:
             self._control.guard(None)
-            if done:
-                self._words[POSITION] = positions[done - 1]
-        if raised is None and done:
+        if last is None:
+            return Failed(messages[:1], None)  # the turn was ended before its first record
+        before = bisect_right(positions, offset_of(last))
+        done = before if raised else before + 1
+        if done:
+            self._words[POSITION] = positions[done - 1]
+        if raised is None:
             return None
-        message = messages[done]
         # A null value is not what this way decodes: nothing was tried yet.
-        return Failed([message], failure(raised) if raised and message.value() is not None else None)
+        return Failed([last], failure(raised) if last.value() is not None else None)
 
-    def _of_values(self, records: Iterator[Message]) -> Iterator[Any]:
-        """Results of a handler that takes the value alone: all in C but the handler, which is a fifth faster."""
-        return map(self._agent.handler, map(self._agent.decode_raw, map(Message.value, records)))
+    def _draw_values(self, records: Iterator[Message]) -> Message | None:
+        """Draw records through a handler that takes the value alone, and send what it returns; the last one drawn.
 
-    def _of_records(self, records: Iterator[Message]) -> Iterator[Any]:
-        """Results of a handler that takes the record as well."""
-        decode, handler, decode_key = self._agent.decode_raw, self._agent.handler, self._agent.decode_key
+        The hot path, of which all that a record does not need is kept away. A store to shared memory would be a tenth
+        of it, and C-level maps around the handler are slower: they call it with a frame of the interpreter's own.
+        """
+        decode, handle, send = self._agent.decode_raw, self._agent.handler, self._outbox.send_result
+        message = None
+        for message in records:
+            result = handle(decode(message.value()))
+            if result is not None:
+                send(result, message)
+        return message
 
-        def handle(message: Message) -> Any:
+    def _draw_records(self, records: Iterator[Message]) -> Message | None:
+        """The same with a handler that takes the record as well."""
+        decode, handle, send = self._agent.decode_raw, self._agent.handler, self._outbox.send_result
+        decode_key, message = self._agent.decode_key, None
+        for message in records:
             value = decode(message.value())
-            return handler(value, Record(message, value, decode_key))
-
-        return map(handle, records)
+            result = handle(value, Record(message, value, decode_key))
+            if result is not None:
+                send(result, message)
+        return message
 
     def _handle_batch(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle the first messages as one batch; where it fails, its records are still to be tried one by one."""
