@@ -79,10 +79,15 @@ class Recycling:
             self._over_at = None
             return None
         record, before = (self._words[POSITION], self._words[IN_HAND]), self._over_at
-        if not busy or (before is not None and record != before):
+        if not busy or (before is not None and _another(before, record)):
             return Reason.MEMORY
         self._over_at = record
         return None
+
+
+def _another(before: tuple[int, int], now: tuple[int, int]) -> bool:
+    """Whether it is for certain another record that is in hand; by position, and where it was looked at, by itself."""
+    return before[0] != now[0] or (0 not in (before[1], now[1]) and before[1] != now[1])
 
 
 def memory_of(pid: int) -> Memory | None:

@@ -28,6 +28,9 @@ class Control(Protocol):
     def in_hand(self) -> int | None:
         """The offset of the record that is drawn from the guarded turn; None where that is none yet, or over."""
 
+    def look(self) -> None:
+        """Tell the supervisor how far the guarded turn has got."""
+
     def at_ticks(self, function: Callable[[], None]) -> None:
         """From now on call `function` now and then from beside the task, also while a handler runs."""
 

@@ -174,6 +174,9 @@ class Unhurried:
     def in_hand(self) -> int | None:
         return None
 
+    def look(self) -> None:
+        pass
+
     def at_ticks(self, function: Callable[[], None]) -> None:
         """There are none: nothing here lasts."""
 

@@ -188,12 +188,13 @@ class PartitionTask:
         return False
 
     def _rewind(self, cause: Rewind) -> None:
-        self._failures.forget()
         if isinstance(cause, Outage):
             self._words[POSITION] = cause.offset
         else:
             self._offsets.rewind(cause)
             self._words[POSITION] = self._words[COMMITTABLE]
+        # Not before: what it keeps back is not to be committed from beside the loop, where that goes by the position.
+        self._failures.forget()
         self._source.rewind(self._words[POSITION])
 
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:

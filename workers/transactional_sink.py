@@ -14,6 +14,7 @@ from workers.connection import GIVEN_UP, Connection
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.records import TopicPartition as Place
+from workers.refusals import last_offset
 from workers.sink import BATCH_ERRORS, KafkaSink, Parcel, Refusal, failure_of
 
 T = TypeVar("T")
@@ -73,11 +74,11 @@ class TransactionalSink(KafkaSink):
         self.lock = RLock()
         """Held by whoever sends, commits or aborts: the worker's loop (see `held`), or what relieves it."""
         self.latest: Any = None
-        """On whose behalf the transaction's latest message was sent."""
+        """On whose behalf messages of the transaction were sent: the record furthest on."""
         self.opened_at: int | None = None
         """Since when the transaction is open, in nanoseconds of the monotonic clock."""
-        self.quiet = False
-        """Whether calls give no sign of life: it is not the worker's loop that makes them."""
+        self.beside: Callable[[], None] | None = None
+        """In place of a sign of life, where it is not the worker's loop that calls; None: it is."""
         self._suspected: list[Refusal] = []
         self._alive = alive
 
@@ -106,9 +107,9 @@ class TransactionalSink(KafkaSink):
         if not self.lock.acquire(False):
             self._await_lock()
         try:
-            self.latest = origin
             if self.opened_at is None:
                 self._open()
+            self.latest = origin
             self._give(topic, value, key, -1, partial(self._on_value_failed, origin))
         except BufferError:
             return False
@@ -235,7 +236,8 @@ class TransactionalSink(KafkaSink):
 
     def _waiting(self, call: Callable[[], T]) -> T:
         """Make a call that may take much longer than it was told to, while brokers are away."""
-        if self.quiet:
+        if self.beside is not None:
+            self.beside()
             return call()
         self._alive(awaits=True)
         try:
@@ -252,11 +254,13 @@ class TransactionalSink(KafkaSink):
             self._producer.poll(0)
 
     def _begin(self, origin: Any) -> None:
-        self.latest = origin
         if self.opened_at is None:
             self._open()
+        if last_offset(origin) >= last_offset(self.latest):  # a letter may come late
+            self.latest = origin
 
     def _open(self) -> None:
+        self.latest = None
         self.insist(self._producer.begin_transaction)  # no request: the first message opens it at the broker
         self.opened_at = monotonic_ns()
 

@@ -134,7 +134,7 @@ class TransactionalOffsets(Offsets):
             return
         try:
             # A sign of life would be taken for one of the handler's.
-            self._sink.quiet = True
+            self._sink.beside = self._control.look
             position = self._reached()
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
             unsent = self._overdue() and last_offset(self._sink.latest) < position
@@ -143,7 +143,7 @@ class TransactionalOffsets(Offsets):
         except (Rewind, SinkFailed, Fenced) as failed:
             log.debug("transaction_not_relieved", reason=str(failed))
         finally:
-            self._sink.quiet = False
+            self._sink.beside = None
             self._sink.lock.release()
 
     def rewind(self, cause: Rewind) -> None:
@@ -223,7 +223,7 @@ class TransactionalOffsets(Offsets):
     def _pending(self) -> int:
         """How many messages the brokers do not have after a moment; one that they refuse spoils its transaction."""
         try:
-            pending = self._sink.wait(PAUSE) if self._sink.quiet else self._outbox.wait()
+            pending = self._outbox.wait() if self._sink.beside is None else self._sink.wait(PAUSE)
         except SinkFailed as failed:
             raise Rewind(str(failed)) from failed
         if self._sink.spoilt:

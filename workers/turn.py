@@ -27,13 +27,15 @@ class Turn:
         self._left.clear()
 
     def in_hand(self) -> Message | None:
-        """The record that was drawn last, of which nothing was sent unless that is all there is to do for it."""
+        """The record that was drawn last; None where that is none, or not known any more, since the turn is over."""
         drawn = self._drawn()
         return self._messages[drawn - 1] if drawn else None
 
     def _drawn(self) -> int:
-        """How many records were drawn so far, the last of which may be in hand; all of them where there are no more."""
-        # What a list's iterator is pickled by: its place in the list, as long as it has one. It outlasts `end`.
+        """How many records were drawn so far, the last of which may be in hand; 0 where that is not known any more."""
+        # What a list's iterator is pickled by: its place in the list. It outlasts `end` until one more is asked for.
         state: Any = self.records.__reduce__()
         _, _, *place = state
-        return int(place[0]) if place else len(self._messages)
+        if place:
+            return int(place[0])
+        return 0 if self.ended else len(self._messages)

@@ -84,6 +84,10 @@ class Watch:
         message = None if turn is None else turn.in_hand()
         return None if message is None else offset_of(message)
 
+    def look(self) -> None:
+        """Tell the supervisor which record is in hand."""
+        self._words[IN_HAND] = self.in_hand() or 0
+
     def at_ticks(self, function: Callable[[], None]) -> None:
         """From now on call `function` at every tick, in the watch's own thread."""
         self._at_tick = function
@@ -117,7 +121,7 @@ class Watch:
                 self._obey()
                 continue
             if (turn := self._turn) is not None:
-                self._words[IN_HAND] = self.in_hand() or 0
+                self.look()
                 if monotonic_ns() - self._turn_began > SLICE_NS or not self.leased():
                     turn.end()
             self._at_tick()

@@ -104,6 +104,7 @@ class Word:
         self.lease = True
         self.over = False
         self.turn: Turn | None = None
+        self.looks = 0
         self.waits: list[float] = []
         self.tick: Callable[[], None] = lambda: None
         self.on_wait: Callable[[], None] = lambda: None
@@ -123,6 +124,9 @@ class Word:
     def in_hand(self) -> int | None:
         message = None if self.turn is None else self.turn.in_hand()
         return None if message is None else offset_of(message)
+
+    def look(self) -> None:
+        self.looks += 1
 
     def end_turn(self) -> None:
         """As the watch does it, from whatever thread."""

@@ -186,6 +186,27 @@ def test_an_outage_of_a_minute_leaves_no_letter_and_keeps_the_order(
     assert partition.now >= 60
 
 
+def test_the_position_goes_back_before_what_is_kept_back_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the two nothing else would keep a commit from beside the loop away from them."""
+    partition, left = Partition(20), list[int]()
+    failures = partition.task._failures
+    forget = failures.forget
+
+    def watched() -> None:
+        left.append(partition.words[POSITION])
+        forget()
+
+    monkeypatch.setattr(failures, "forget", watched)
+
+    def on_try(number: int) -> None:
+        partition.down = partition.now < 60 and number >= 3
+
+    partition.on_try = on_try
+    partition.run(idle=70)
+    assert left[0] == 3
+    assert partition.results == list(range(20))
+
+
 @pytest.mark.parametrize("keys", [1, 50])
 def test_while_it_lasts_nothing_is_passed_that_is_not_done(keys: int) -> None:
     partition = Partition(100, keys=keys)

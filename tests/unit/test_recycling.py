@@ -119,9 +119,12 @@ def test_memory_counts_behind_a_record(monkeypatch: pytest.MonkeyPatch, clock: C
     words[RECORDS] = words[POSITION] = 7
     assert look(busy=True) is None
     assert look(busy=True) is None, "it is still the same record"
-    for word in (IN_HAND, POSITION):
-        words[word] += 1
-        assert look(busy=True) is Reason.MEMORY
+    words[IN_HAND] = 9
+    assert look(busy=True) is None, "it may have been in hand before it was looked at"
+    words[IN_HAND] = 10
+    assert look(busy=True) is Reason.MEMORY
+    words[POSITION] = 11
+    assert look(busy=True) is Reason.MEMORY
     assert watched.due(NOBODY, busy=False) is None, "it is looked at once a second"
     assert look(busy=False) is Reason.MEMORY
 

@@ -21,6 +21,7 @@ from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED, SLOT_BYTES
 from workers.transactional_sink import TransactionalSink
 from workers.transactions import LONGEST_PAUSE_NS, RELIEF_NS, MembershipStale, TransactionalOffsets, begin
+from workers.turn import Turn
 
 PLACE = Place("in", 3)
 JOINED = b"CGMDv2:" + (7).to_bytes(4, "little") + b"group\0member\0"
@@ -379,6 +380,37 @@ def test_a_record_that_has_sent_something_is_not_relieved(parts: Parts, clock: C
     clock.now += RELIEF_NS + 1
     parts.word.tick()
     assert parts.words[COMMITTABLE] == 5
+
+
+def test_a_letter_that_comes_late_hides_no_result_behind_it(parts: Parts, clock: Clock) -> None:
+    assert parts.sink.send(Parcel("dead", b"", None), message(b"", offset=5))
+    parts.words[POSITION] = 6
+    clock.now += RELIEF_NS + 1
+    parts.word.tick()
+    assert parts.words[COMMITTABLE] == 5, "record 6 has sent something already"
+
+
+def test_within_a_turn_the_record_in_hand_is_relieved(parts: Parts, clock: Clock) -> None:
+    turn = Turn([message(b"", offset=offset) for offset in (7, 8, 9, 10)])
+    parts.word.guard(turn)
+    for _ in range(2):
+        next(turn.records)
+    turn.end()
+    clock.now += RELIEF_NS + 1
+    parts.word.tick()
+    assert parts.words[COMMITTABLE] == 8
+    assert parts.word.looks, "how far it has got is told while brokers are waited for"
+
+
+def test_a_turn_that_was_ended_relieves_nothing_that_was_not_drawn(parts: Parts, clock: Clock) -> None:
+    turn = Turn([message(b"", offset=offset) for offset in (7, 8, 9, 10)])
+    parts.word.guard(turn)
+    next(turn.records)
+    turn.end()
+    assert list(turn.records) == []
+    clock.now += RELIEF_NS + 1
+    parts.word.tick()
+    assert parts.words[COMMITTABLE] == 7
 
 
 def test_a_relief_that_fails_is_the_loops_to_deal_with(parts: Parts, clock: Clock) -> None:

@@ -22,4 +22,5 @@ def test_an_ended_turn_gives_no_other_record_and_knows_its_last() -> None:
     assert turn.ended
     assert turn.in_hand() is first
     assert list(turn.records) == []
+    assert turn.in_hand() is None, "which was the last one nobody knows any more: it must not be the turn's last"
     assert len(records) == 3
