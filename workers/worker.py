@@ -105,6 +105,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         transactions = TransactionalSink(producer, place, watch.alive, statistics.sink)
         consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
         _await_brokers(producer, job.topic)  # or its id, too, would take 500 ms
+        # A consumer that is connected before it has a partition would look for that one's leader a second later.
+        _await_brokers(consumer, job.topic)
         start = begin(transactions, consumer, start)
         sink: KafkaSink = transactions
     else:
@@ -150,16 +152,16 @@ def _killed_by(killer: Killer) -> WorkerKiller:
     return error
 
 
-def _await_brokers(producer: Producer, topic: str) -> None:
-    """Wait for the producer's connection; while brokers are away, not for long.
+def _await_brokers(client: Producer | Consumer, topic: str) -> None:
+    """Wait for a client's connection; while brokers are away, not for long.
 
     What an idempotent producer is given before that waits 500 ms for its next look: so would every worker's first
     results, and be repeated when it dies meanwhile. The consumer connects at the same time.
     """
     try:
         # The first request learns who the brokers are, the second connects to one of them: 30 ms for both.
-        producer.list_topics(topic, timeout=CONNECT_SECONDS)
-        producer.list_topics(topic, timeout=CONNECT_SECONDS)
+        client.list_topics(topic, timeout=CONNECT_SECONDS)
+        client.list_topics(topic, timeout=CONNECT_SECONDS)
     except KafkaException:
         log.debug("brokers_awaited", seconds=CONNECT_SECONDS)
 
