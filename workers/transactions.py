@@ -22,6 +22,8 @@ from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSin
 PAUSE_COMMITS: Final = 3
 """How many times as long as a commit takes the next one has to wait, so that no worker mostly commits."""
 LONGEST_PAUSE_NS: Final = 1_000_000_000
+BACKLOG_INTERVALS: Final = 5
+"""How many intervals a transaction may last where there is a backlog, unless that is longer than the longest pause."""
 SMOOTH: Final = 8
 """Commits over which their time is averaged."""
 RELIEF_NS: Final = 1_000_000_000
@@ -180,9 +182,13 @@ class TransactionalOffsets(Offsets):
         words, since = self._words, monotonic_ns() - self._flushed_at
         # A slow broker gets fewer transactions, not more and more: what comes meanwhile shares the next one.
         pause = min(PAUSE_COMMITS * self._took, LONGEST_PAUSE_NS)
-        if since >= max(self._flush_interval_ns, pause):
+        interval, held = self._flush_interval_ns, words[POSITION] - words[COMMITTABLE]
+        if words[END] - words[POSITION] > held:
+            # More waits than it holds: nobody waits for the one result, and each transaction costs the brokers as much.
+            interval = max(interval, min(BACKLOG_INTERVALS * interval, LONGEST_PAUSE_NS))
+        if since >= max(interval, pause):
             return True
-        if self._records is not None and words[POSITION] - words[COMMITTABLE] >= self._records:
+        if self._records is not None and held >= self._records:
             return True
         if self._sink.opened_at is None:
             return False  # nobody waits for the position

@@ -424,10 +424,15 @@ def test_a_relief_that_fails_is_the_loops_to_deal_with(parts: Parts, clock: Cloc
         parts.flush()
 
 
-def test_a_commit_comes_by_time(parts: Parts, clock: Clock) -> None:
+@pytest.mark.parametrize(("end", "interval"), [(9, 100_000_000), (10, 500_000_000)])
+def test_a_commit_comes_by_time_and_later_where_more_waits_than_it_holds(
+    parts: Parts, clock: Clock, end: int, interval: int
+) -> None:
+    parts.words[END] = end
+    clock.now += interval - 1
     parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 5
-    clock.now += 100_000_000
+    clock.now += 1
     parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
 
@@ -466,7 +471,7 @@ def test_where_commits_take_long_they_come_less_often_than_the_interval(
     parts.producer.on_commit = lambda: clock.passes(took)
     parts.flush()
     parts.send(7)
-    parts.words[POSITION] = 8
+    parts.words[POSITION], parts.words[END] = 8, 9
     clock.passes(pause - 1)
     parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 7
