@@ -227,7 +227,7 @@ class PartitionTask:
         if last is None:
             return Failed(messages[:1], None)  # the turn was ended before its first record
         before = bisect_right(positions, offset_of(last))
-        done = before if raised else before + 1
+        done = before + 1 if raised is None else before
         if done:
             self._words[POSITION] = positions[done - 1]
         if raised is None:

@@ -136,6 +136,24 @@ def test_a_turn_that_takes_long_is_ended_reported_and_gone_on_with() -> None:
     assert bench.committable == 3
 
 
+def test_an_exception_that_counts_as_false_is_a_failure() -> None:
+    class Nothing(Exception):
+        def __bool__(self) -> bool:
+            return False
+
+    app = make_app()
+
+    @app.agent("in", value=str, codec="raw")
+    def fail(text: str) -> None:
+        if text == "bad":
+            raise Nothing
+
+    bench = Bench(app, records(b"a", b"bad", b"b"))
+    bench.run()
+    assert [letter["pool.origin.offset"] for letter in bench.brokers.letters()] == [b"1"]
+    assert bench.committable == 3
+
+
 def test_a_stop_iteration_is_a_failure_also_where_the_turn_was_ended() -> None:
     app = make_app()
 
