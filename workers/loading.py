@@ -25,7 +25,6 @@ class AgentDeclaration(msgspec.Struct, frozen=True):
     topic: str
     output: str | None
     dead_letter: str | None
-    batch: int | None
     tiers: tuple[Tier, ...] = ()
 
     @property
@@ -66,7 +65,7 @@ def load_app(name: str, *, group: str | None = None) -> App:
 def declaration(app: App) -> Declaration:
     """What the app declares, as plain data."""
     agents = tuple(
-        AgentDeclaration(agent.name, agent.topic, agent.output, agent.dead_letter, agent.batch, agent.tiers)
+        AgentDeclaration(agent.name, agent.topic, agent.output, agent.dead_letter, agent.tiers)
         for agent in app.agents.values()
     )
     return Declaration(app.group, agents, app.guarantee)

@@ -17,7 +17,7 @@ from workers.loading import AgentDeclaration, Declaration
 from workers.settings import Settings
 from workers.tiers import Tier
 
-APP = Declaration("alerts-group", (AgentDeclaration("alert", "readings", "alerts", "readings.dead", None),))
+APP = Declaration("alerts-group", (AgentDeclaration("alert", "readings", "alerts", "readings.dead"),))
 ALL = (AclOperation.READ, AclOperation.WRITE)
 
 

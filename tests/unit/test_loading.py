@@ -49,8 +49,8 @@ def test_an_app_is_found_from_the_working_directory_and_told_as_data(write: Writ
     assert declared == Declaration(
         "group",
         (
-            AgentDeclaration("alert", "in", "out", "in.group.dead", 5),
-            AgentDeclaration("other", "other", None, None, None),
+            AgentDeclaration("alert", "in", "out", "in.group.dead"),
+            AgentDeclaration("other", "other", None, None),
         ),
     )
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(declared), type=Declaration) == declared
