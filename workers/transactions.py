@@ -24,6 +24,8 @@ PAUSE_COMMITS: Final = 3
 LONGEST_PAUSE_NS: Final = 1_000_000_000
 BACKLOG_INTERVALS: Final = 5
 """How many intervals a transaction may last where there is a backlog, unless that is longer than the longest pause."""
+BACKLOG_RECORDS: Final = 1000
+"""More that wait are a backlog, if they are more than the transaction holds."""
 SMOOTH: Final = 8
 """Commits over which their time is averaged."""
 RELIEF_NS: Final = 1_000_000_000
@@ -183,7 +185,7 @@ class TransactionalOffsets(Offsets):
         # A slow broker gets fewer transactions, not more and more: what comes meanwhile shares the next one.
         pause = min(PAUSE_COMMITS * self._took, LONGEST_PAUSE_NS)
         interval, held = self._flush_interval_ns, words[POSITION] - words[COMMITTABLE]
-        if words[END] - words[POSITION] > held:
+        if words[END] - words[POSITION] > max(held, BACKLOG_RECORDS):
             # More waits than it holds: nobody waits for the one result, and each transaction costs the brokers as much.
             interval = max(interval, min(BACKLOG_INTERVALS * interval, LONGEST_PAUSE_NS))
         if since >= max(interval, pause):

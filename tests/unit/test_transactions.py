@@ -20,7 +20,14 @@ from workers.records import TopicPartition as Place
 from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED, SLOT_BYTES
 from workers.transactional_sink import TransactionalSink
-from workers.transactions import LONGEST_PAUSE_NS, RELIEF_NS, MembershipStale, TransactionalOffsets, begin
+from workers.transactions import (
+    BACKLOG_RECORDS,
+    LONGEST_PAUSE_NS,
+    RELIEF_NS,
+    MembershipStale,
+    TransactionalOffsets,
+    begin,
+)
 from workers.turn import Turn
 
 PLACE = Place("in", 3)
@@ -424,17 +431,25 @@ def test_a_relief_that_fails_is_the_loops_to_deal_with(parts: Parts, clock: Cloc
         parts.flush()
 
 
-@pytest.mark.parametrize(("end", "interval"), [(9, 100_000_000), (10, 500_000_000)])
-def test_a_commit_comes_by_time_and_later_where_more_waits_than_it_holds(
-    parts: Parts, clock: Clock, end: int, interval: int
+@pytest.mark.parametrize(
+    ("position", "end", "interval"),
+    [
+        (7, 7 + BACKLOG_RECORDS, 100_000_000),
+        (7, 8 + BACKLOG_RECORDS, 500_000_000),
+        (5005, 10_005, 100_000_000),
+        (5005, 10_006, 500_000_000),
+    ],
+)
+def test_a_commit_comes_by_time_and_in_a_backlog_later(
+    parts: Parts, clock: Clock, position: int, end: int, interval: int
 ) -> None:
-    parts.words[END] = end
+    parts.words[POSITION], parts.words[END] = position, end
     clock.now += interval - 1
     parts.offsets.report(unexpected, idle=False)
     assert parts.words[COMMITTABLE] == 5
     clock.now += 1
     parts.offsets.report(unexpected, idle=False)
-    assert parts.words[COMMITTABLE] == 7
+    assert parts.words[COMMITTABLE] == position
 
 
 @pytest.mark.parametrize(("records", "committed"), [(3, 5), (2, 7)])
