@@ -182,7 +182,7 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=2_000_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--at-least", type=float, default=0.7, help="exit 1 where the median ratio is below this")
+    parser.add_argument("--at-least", type=float, default=0.97, help="exit 1 where the median ratio is below this")
     options = parser.parse_args()
     loops: list[Run] = []
     pools: list[Run] = []
