@@ -61,6 +61,23 @@ class Parcel(msgspec.Struct, frozen=True, gc=False):
     """Milliseconds since the epoch; 0: now."""
 
 
+class Sent(msgspec.Struct, gc=False):
+    """What the client calls where a message was not written: one for each that is on its way.
+
+    The garbage collector passes it over. A `partial`, which it does not, costs a result 0.3 µs more.
+    """
+
+    sink: "KafkaSink"
+    origin: Any
+    parcel: Parcel | None = None
+    """None: the message itself tells all of it."""
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        assert error is not None  # the producer reports errors alone
+        parcel = self.parcel or Parcel(message.topic() or "", message.value(), message.key())
+        self.sink.failed(parcel, self.origin, error, message)
+
+
 class Refusal(NamedTuple):
     """A message that the brokers refused after it was accepted for sending."""
 
@@ -118,7 +135,6 @@ class KafkaSink:
     def __init__(self, producer: Producer, connection: Connection | None = None) -> None:
         self._producer = producer
         self._give = producer.produce
-        self._on_value_failed = self._value_failed
         self._connection = connection or Connection()
         self._failure: SinkFailed | None = None
         self._suspects: deque[tuple[Parcel, Any]] = deque()
@@ -127,14 +143,14 @@ class KafkaSink:
         self.refusals: list[Refusal] = []
 
     def send(self, parcel: Parcel, origin: Any) -> bool:
-        return not self._trying and self._produce(parcel, partial(self._failed, parcel, origin))
+        return not self._trying and self._produce(parcel, Sent(self, origin, parcel))
 
     def send_value(self, topic: str, value: bytes | None, key: bytes | None, origin: Any) -> bool:
         if self._trying:
             return False
         try:
             # By position, and without what it does not need: twice as fast as `_produce`.
-            self._give(topic, value, key, -1, partial(self._on_value_failed, origin))
+            self._give(topic, value, key, -1, Sent(self, origin))
         except BufferError:
             return False  # `send` tells a full queue from a message that never fits
         except KafkaException as error:
@@ -197,10 +213,7 @@ class KafkaSink:
         self._trying = self._trying and pending > 0
         return pending
 
-    def _value_failed(self, origin: Any, error: KafkaError, message: Message) -> None:
-        self._failed(Parcel(message.topic() or "", message.value(), message.key()), origin, error, message)
-
-    def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
+    def failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
         if error.code() not in BATCH_ERRORS:
             self._refused(origin, error, message)
             return

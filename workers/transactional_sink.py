@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from itertools import chain, repeat
 from threading import RLock
 from time import monotonic_ns
@@ -15,7 +14,7 @@ from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.records import TopicPartition as Place
 from workers.refusals import last_offset
-from workers.sink import BATCH_ERRORS, KafkaSink, Parcel, Refusal, failure_of
+from workers.sink import BATCH_ERRORS, KafkaSink, Parcel, Refusal, Sent, failure_of
 
 T = TypeVar("T")
 
@@ -110,7 +109,7 @@ class TransactionalSink(KafkaSink):
             if self.opened_at is None:
                 self._open()
             self.latest = origin
-            self._give(topic, value, key, -1, partial(self._on_value_failed, origin))
+            self._give(topic, value, key, -1, Sent(self, origin))
         except BufferError:
             return False
         except KafkaException as raised:
@@ -264,7 +263,7 @@ class TransactionalSink(KafkaSink):
         self.insist(self._producer.begin_transaction)  # no request: the first message opens it at the broker
         self.opened_at = monotonic_ns()
 
-    def _failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
+    def failed(self, parcel: Parcel, origin: Any, error: KafkaError, message: Message) -> None:
         failure = failure_of(error, parcel.topic)
         if error.code() in BATCH_ERRORS and isinstance(failure, ResultRefused):
             self._suspected.append(Refusal(origin, failure))

@@ -4,7 +4,8 @@
 
 A run's time is that from its first alert to its last, by the time at which the broker had them: start-up and joining
 are left out on both sides. So they are of its CPU, which is that of all its processes. Every run's alerts are held
-against the readings, one by one; a missing or repeated one ends the benchmark.
+against the readings, one by one; a missing or repeated one ends the benchmark. One run of each comes before those that
+count: the broker's JVM compiles what it does, at the cost of all.
 
 `tests.benchmarks.compare` runs both beside other systems.
 """
@@ -188,6 +189,8 @@ def main() -> int:
     pools: list[Run] = []
     with provide(lasting=True) as broker:
         bench = Bench(broker.bootstrap, options.records, options.partitions)
+        bench.pool()
+        bench.handwritten()
         for number in range(options.runs):
             # In turn, and each first every other time: the machine's pace drifts.
             order = [(bench.handwritten, loops), (bench.pool, pools)]
