@@ -11,9 +11,7 @@ from tests.unit.transaction_parts import JOINED, Clock, Parts, abortable
 from workers.endings import Fenced, Rewind
 from workers.sink import Parcel
 from workers.slot import COMMITTABLE, POSITION
-from workers.transactions import (
-    RELIEF_NS,
-)
+from workers.transactions import RELIEF_NS
 from workers.turn import Turn
 
 

@@ -11,10 +11,7 @@ from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, PROVED
-from workers.transactions import (
-    MembershipStale,
-    begin,
-)
+from workers.transactions import MembershipStale, begin
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from workers.outbox import Outbox
 from workers.records import TopicPartition as Place
 from workers.slot import COMMITTABLE, END, POSITION, SLOT_BYTES
 from workers.transactional_sink import TransactionalSink
-from workers.transactions import (
-    TransactionalOffsets,
-)
+from workers.transactions import TransactionalOffsets
 
 PLACE = Place("in", 3)
 JOINED = b"CGMDv2:" + (7).to_bytes(4, "little") + b"group\0member\0"
