@@ -14,7 +14,7 @@ LONGEST_IDLE_WAIT: Final = 0.4
 """Seconds that a poll waits for a first record: the longer, the longer none has come. A drain of an idle worker waits
 as long; a record does not."""
 
-_WAITED_OUT: Final = frozenset(
+WAITED_OUT: Final = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._TRANSPORT,
@@ -32,7 +32,6 @@ _WAITED_OUT: Final = frozenset(
         KafkaError.NETWORK_EXCEPTION,
     }
 )
-
 """Errors of a moment: the client goes on by itself."""
 
 _OUT_OF_RANGE: Final = frozenset(
@@ -147,6 +146,6 @@ def _without_events(messages: Sequence[Message]) -> Batch:
             end = message.offset()
         elif error.code() in _OUT_OF_RANGE:
             raise OffsetOutOfRange(error.str())
-        elif error.code() not in _WAITED_OUT:
+        elif error.code() not in WAITED_OUT:
             raise SourceFailed(f"cannot read the partition: {error.str()}") from KafkaException(error)
     return Batch(records, end)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from time import monotonic_ns
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from workers.care import Care
 from workers.control import Control
@@ -17,7 +17,7 @@ from workers.outbox import PAUSE, Outbox
 from workers.refusals import condemned_by, last_offset, records_of
 from workers.sink import Refusal
 from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
-from workers.transactional_sink import CALL_SECONDS, TakenBack, TransactionalSink
+from workers.transactional_sink import TakenBack, TransactionalSink
 
 PAUSE_COMMITS: Final = 3
 """How many times as long as a commit takes the next one has to wait, so that no worker mostly commits."""
@@ -262,32 +262,6 @@ class TransactionalOffsets(Offsets):
             else:
                 self._care.isolate(offset)
         return bool(refused or suspected)
-
-
-def begin(sink: TransactionalSink, consumer: Consumer, start: int) -> int:
-    """Take the partition over: fence its last worker, end what he left open, and only then ask what is committed.
-
-    Args:
-        sink: the worker's.
-        consumer: the worker's, reading committed.
-        start: where to begin where nothing is committed, or where the log does not hold that.
-
-    Returns:
-        Where to begin.
-
-    Raises:
-        Fenced: another worker has taken over.
-    """
-    sink.initialise()
-    found = sink.insist(lambda: consumer.committed([TopicPartition(*sink.place)], CALL_SECONDS))
-    if found[0].error is not None:
-        raise KafkaException(found[0].error)
-    committed = found[0].offset
-    if committed < 0 or committed == start:
-        return start
-    # The supervisor's start is another where the log has lost what is committed; and where it does not know of it yet.
-    first, end = sink.insist(lambda: consumer.get_watermark_offsets(TopicPartition(*sink.place), CALL_SECONDS))
-    return committed if first <= committed <= end else start
 
 
 def _no_refusals(refusals: Sequence[Refusal]) -> None:

@@ -25,9 +25,9 @@ from workers.sink import KafkaSink
 from workers.slot import BEAT, COMMITTABLE, POLLED, POSITION
 from workers.source import KafkaSource, Source
 from workers.statistics import ClientStatistics
+from workers.takeover import begin
 from workers.task import PartitionTask
 from workers.transactional_sink import TransactionalSink
-from workers.transactions import begin
 from workers.watch import Watch
 
 MOST_TEXT: Final = 16_000

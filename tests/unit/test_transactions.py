@@ -1,17 +1,15 @@
 """Transactions that fail, each in its way, by a producer that plays them: what is taken back, and what is learnt."""
 
-from typing import cast
-
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.messages import message
-from tests.unit.transaction_parts import JOINED, PLACE, UNJOINED, Clock, Parts, abortable
+from tests.unit.transaction_parts import JOINED, UNJOINED, Clock, Parts, abortable
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, PROVED
-from workers.transactions import MembershipStale, begin
+from workers.transactions import MembershipStale
 
 
 @pytest.fixture
@@ -125,19 +123,6 @@ def test_a_producer_beyond_repair_is_not_fenced(parts: Parts) -> None:
         parts.offsets.rewind(cause.value)
 
 
-def test_what_is_not_allowed_is_no_fence(parts: Parts) -> None:
-    parts.producer.errors["init"].append(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "", True))
-    with pytest.raises(SinkFailed, match="Write on the transactional id"):
-        parts.sink.initialise()
-
-
-def test_what_the_last_owner_left_open_is_asked_for_again_soon(parts: Parts) -> None:
-    still_open = KafkaError(KafkaError.CONCURRENT_TRANSACTIONS, "", retriable=True)
-    parts.producer.errors["init"].extend([still_open] * 7)
-    parts.sink.initialise()
-    assert parts.producer.init_seconds == [0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5, 0.5]
-
-
 def test_a_refused_result_condemns_its_record_alone(parts: Parts) -> None:
     parts.producer.reports.append((0, KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)))
     with pytest.raises(Rewind) as cause:
@@ -175,36 +160,6 @@ def test_what_fails_for_no_record_ends_the_worker_at_the_second_time(parts: Part
                 parts.offsets.rewind(cause.value)
         else:
             parts.offsets.rewind(cause.value)
-
-
-class Committed:
-    """A consumer of a group that has committed `offset`, of a partition whose log goes from `first` to `end`."""
-
-    def __init__(self, offset: int, first: int, end: int) -> None:
-        self._offset = offset
-        self._bounds = first, end
-
-    def committed(self, *_: object) -> list[TopicPartition]:
-        return [TopicPartition(*PLACE, self._offset)]
-
-    def get_watermark_offsets(self, *_: object) -> tuple[int, int]:
-        return self._bounds
-
-
-@pytest.mark.parametrize(
-    ("committed", "first", "end", "expected"),
-    [
-        (-1001, 0, 90, 40),
-        (40, 50, 30, 40),
-        (60, 0, 90, 60),
-        (20, 40, 90, 40),
-        (95, 40, 90, 40),
-    ],
-    ids=["nothing committed", "as the supervisor says", "a commit it could not see", "lost", "the log was cut"],
-)
-def test_where_a_worker_begins(parts: Parts, committed: int, first: int, end: int, expected: int) -> None:
-    assert begin(parts.sink, cast("Consumer", Committed(committed, first, end)), 40) == expected
-    assert parts.producer.calls[-1] == "init"
 
 
 def test_a_record_whose_results_are_sent_in_part_is_taken_back(parts: Parts) -> None:
