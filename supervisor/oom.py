@@ -24,11 +24,15 @@ class OomKills:
         self._seen = self._read()
         self._rose_at = float("-inf")
 
-    def recent(self) -> bool:
-        """Whether the counter has risen since it was last asked for, or a moment ago; False where there is none."""
+    def look(self) -> None:
+        """Take note of a rise; to be called often, or a rise of long ago is taken for one of now."""
         count = self._read()
         if count > self._seen:
             self._seen, self._rose_at = count, monotonic()
+
+    def recent(self) -> bool:
+        """Whether the counter has risen since the last look, or a moment ago; False where there is none."""
+        self.look()
         return monotonic() - self._rose_at < RECENT
 
     def _read(self) -> int:

@@ -120,6 +120,7 @@ class Pool:
         """
         now = monotonic()
         elapsed, self._looked_at = min(now - self._looked_at, AWAKE_SECONDS), now
+        self._oom_kills.look()
         for partition in self.partitions.values():
             partition.measure_rate()
             if partition.worker:

@@ -18,6 +18,8 @@ from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, POLLED, POSITION
 
 OUTAGE_SECONDS: Final = 300.0
 """How long a call may wait for the brokers: longer is a client that hangs for ever, not brokers that are away."""
+LOOK_SECONDS: Final = 0.5
+"""Of silence, before anybody looks whether it is stopped: idle workers are never silent for so long."""
 DUMP_SECONDS: Final = 0.5
 """Between SIGABRT, at which a hung worker writes its stacks, and SIGKILL, which a stopped one needs."""
 
@@ -65,6 +67,8 @@ class Worker:
         self._channel: Channel[FromWorker] = Channel(ours, FromWorker)
         self._sign = (0, 0, 0)
         self._silent = 0.0
+        self._halted = 0.0
+        """For how much of that it was seen stopped, in seconds."""
         self._abort_left: float | None = None
         self._hung_up = False
         selector.register(self._channel, selectors.EVENT_READ, self._receive)
@@ -118,13 +122,15 @@ class Worker:
             if self._abort_left <= 0:
                 self._signal(signal.SIGKILL)
         elif sign != self._sign:
-            self._sign, self._silent = sign, 0.0
+            self._sign, self._silent, self._halted = sign, 0.0, 0.0
         else:
             self._silent += elapsed
             timeout = self._patience(limits)
-            if self._silent > timeout:
-                # Somebody else's doing is not held against the record in hand.
-                self.hung = self.killed_for is None and not (self.pid and _stopped(self.pid))
+            # Somebody else's doing is not held against the record in hand; nor, once it is over, the time that it took.
+            stopped = self._silent > LOOK_SECONDS and self.pid is not None and _stopped(self.pid)
+            self._halted += elapsed if stopped else 0.0
+            if self._silent - (0.0 if stopped else self._halted) > timeout:
+                self.hung = self.killed_for is None and not stopped
                 self.killed_for = self.killed_for or f"no sign of life for {timeout:g} s"
                 self._abort_left = DUMP_SECONDS
                 self._signal(signal.SIGABRT)

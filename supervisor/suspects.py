@@ -11,7 +11,6 @@ import signal
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from workers.endings import WorkerExit
 from workers.protocol import Killer
 
 STACKS: Final = 4000
@@ -30,8 +29,6 @@ _CRASHES: Final = frozenset(
     }
 )
 """Signals that a process brings on itself. All others come from outside."""
-_OWN_EXITS: Final = frozenset({WorkerExit.CRASHED, WorkerExit.ORPHANED})
-"""Exits of the pool's own that a worker has no time to announce."""
 
 
 class Death(NamedTuple):
@@ -68,7 +65,7 @@ def blame(death: Death, oom_killed: Callable[[], bool]) -> str | None:
         return None
     code = os.waitstatus_to_exitcode(death.status)
     if code >= 0:
-        return None if code in _OWN_EXITS else f"exit code {code}"
+        return f"exit code {code}"
     if -code == signal.SIGKILL:
         return "out of memory" if oom_killed() else None
     return f"signal {signal.Signals(-code).name}" if -code in _CRASHES else None

@@ -220,7 +220,7 @@ class Failures:
             if guard is not None and guard.doubtful and self._catch_up(guard.succeeded()):
                 outputs = agent.outputs(agent.call(message))  # for the handler, too, it comes behind them
             self._outbox.send(outputs, None if agent.batch else message.key(), Attempted(message, number))
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
+        except BaseException as raised:  # noqa: BLE001 - a handler may raise anything
             return failure(raised)
         return None
 
@@ -260,7 +260,7 @@ class Failures:
         return not known
 
 
-def failure(raised: Exception | SystemExit) -> Exception:
+def failure(raised: BaseException) -> Exception:
     """What a record failed with, given what its handling raised.
 
     Raises:
@@ -276,6 +276,9 @@ def failure(raised: Exception | SystemExit) -> Exception:
         return _caused(f"the handler called sys.exit({raised.code!r}): raise an exception instead", raised)
     if isinstance(raised, StopIteration):
         return _caused("the handler raised StopIteration: a next() without a default, perhaps", raised)
+    if not isinstance(raised, Exception):
+        # A cancellation, perhaps: to the handler's own loop it may mean an end, to the worker it does not.
+        return _caused(f"the handler raised {type(raised).__name__}, which is no Exception", raised)
     return raised
 
 

@@ -61,7 +61,7 @@ class Retry:
         """Whether `error` is one that another attempt may help."""
         if isinstance(error, RecordRefused):
             return False
-        if isinstance(error, HandlerFailed) and error.__cause__ is not None:
+        if isinstance(error, HandlerFailed) and isinstance(error.__cause__, Exception | SystemExit):
             error = error.__cause__
         return isinstance(error, self.on) and not isinstance(error, self.fatal)
 

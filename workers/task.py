@@ -216,11 +216,11 @@ class PartitionTask:
     def _handle_each(self, messages: list[Message], positions: Sequence[int]) -> Failed | None:
         """Handle messages one by one, until there is cause to stop or one fails."""
         turn = Turn(messages)
-        raised: Exception | SystemExit | None = None
+        raised: BaseException | None = None
         self._control.guard(turn)
         try:
             last = self._draw(turn.records)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a handler may raise anything
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
             last, raised = turn.in_hand(), error
         finally:
             self._control.guard(None)
@@ -265,7 +265,7 @@ class PartitionTask:
         batch = messages[: self._agent.batch]
         try:
             self._outbox.send(self._agent.outputs(self._agent.call_batch(batch)), None, batch)
-        except (Exception, SystemExit) as raised:  # noqa: BLE001 - a handler may raise anything
+        except BaseException as raised:  # noqa: BLE001 - a handler may raise anything
             error = failure(raised)
             return Failed(batch, error if len(batch) == 1 else None)
         self._words[POSITION] = positions[len(batch) - 1]

@@ -15,7 +15,7 @@ from typing import Final
 
 from workers.endings import WorkerExit
 from workers.log import log
-from workers.protocol import Channel, Drain, ToWorker
+from workers.protocol import Channel, Drain, Ended, ToWorker
 from workers.records import offset_of
 from workers.slot import AWAITS, BEAT, IN_HAND, LEASE
 from workers.turn import Turn
@@ -110,6 +110,8 @@ class Watch:
                     continue  # a record takes all there is; it fails of that, and gives it back
         except BaseException:  # noqa: BLE001 - a worker that hears nothing could neither be drained nor stopped
             traceback.print_exc()
+            # Announced, or it would be held against the record in hand.
+            self._channel.send(Ended(WorkerExit.CRASHED, traceback.format_exc()))
             os._exit(WorkerExit.CRASHED)
 
     def _listen_until_the_end(self) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.oom import OomKills
+from supervisor.oom import RECENT, OomKills
 
 V1, V2 = "4:memory:/pods/one\n1:cpu:/", "0::/pods/one"
 
@@ -28,6 +28,19 @@ def test_a_rise(tmp_path: Path, membership: str, file: str) -> None:
     counter.write_text("oom 9\noom_kill 4\n")
     assert kills.recent()
     assert kills.recent(), "several workers may have died of it"
+
+
+def test_a_rise_of_long_ago_is_no_recent_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("supervisor.oom.monotonic", lambda: now)
+    (tmp_path / "cgroup").write_text(V2)
+    counter = tmp_path / "memory.events"
+    counter.write_text("oom_kill 3\n")
+    kills = OomKills(tmp_path / "cgroup", tmp_path)
+    counter.write_text("oom_kill 4\n")
+    kills.look()
+    now += RECENT + 1
+    assert not kills.recent(), "somebody's SIGKILL now has nothing to do with it"
 
 
 @pytest.mark.parametrize("membership", [V1, V2, "", None])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from supervisor.limits import WorkerLimits
-from supervisor.process import DUMP_SECONDS, OUTAGE_SECONDS, Worker, cause_of
+from supervisor.process import DUMP_SECONDS, LOOK_SECONDS, OUTAGE_SECONDS, Worker, cause_of
 from supervisor.recycling import Recycling
 from supervisor.suspects import blame
 from tests.support.wait import wait_for
@@ -157,6 +157,25 @@ def test_a_stopped_worker_is_killed_after_that(scene: Scene) -> None:
     assert not scene.worker.hung, "who stopped it is not known, but the record in hand did not"
     scene.worker.watch_life(DUMP_SECONDS, LIMITS)
     assert process.wait(10) == -signal.SIGKILL
+    scene.worker.close()
+
+
+def test_the_time_that_a_worker_was_stopped_is_not_its_records(scene: Scene) -> None:
+    process = scene.spawn()
+    scene.worker.forked(process.pid)
+    scene.words[POLLED] = scene.words[POSITION] + 9
+    scene.worker.watch_life(0.0, LIMITS)
+    scene.worker.watch_life(LOOK_SECONDS, LIMITS)
+    os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+    scene.worker.watch_life(0.4, LIMITS)
+    os.kill(process.pid, signal.SIGCONT)
+    os.waitid(os.P_PID, process.pid, os.WCONTINUED | os.WNOWAIT)
+    scene.worker.watch_life(0.4, LIMITS)
+    assert scene.worker.killed_for is None, "it had 0.9 of its 1.0 s"
+    scene.worker.watch_life(0.2, LIMITS)
+    assert scene.worker.hung
+    assert process.wait(10) == -signal.SIGABRT
     scene.worker.close()
 
 

@@ -1,11 +1,11 @@
 """A record is blamed for a death only where it was in hand and the death is of its kind; too many condemn it."""
 
+import os
 import signal
 
 import pytest
 
 from supervisor.suspects import STACKS, Death, Suspects, blame
-from workers.endings import WorkerExit
 from workers.protocol import Killer
 
 SEGFAULT = Death(position=7, polled=10, status=signal.SIGSEGV, announced=False, killed_for=None, hung=False)
@@ -23,6 +23,8 @@ def exited(code: int) -> Death:
         (SEGFAULT._replace(status=signal.SIGABRT), "signal SIGABRT"),
         (exited(0), "exit code 0"),
         (exited(3), "exit code 3"),
+        (exited(os.EX_DATAERR), "exit code 65"),
+        (exited(os.EX_NOINPUT), "exit code 66"),
         (
             SEGFAULT._replace(status=signal.SIGABRT, killed_for="no sign of life for 5 s", hung=True),
             "no sign of life for 5 s",
@@ -41,10 +43,8 @@ def test_what_a_record_is_blamed_for(death: Death, cause: str) -> None:
         SEGFAULT._replace(status=None),
         SEGFAULT._replace(killed_for="partition lost"),
         SEGFAULT._replace(announced=True),
-        exited(WorkerExit.ORPHANED),
-        exited(WorkerExit.CRASHED),
     ],
-    ids=["idle", "from outside", "unknown", "lost", "its own decision", "orphaned", "the pool's own"],
+    ids=["idle", "from outside", "unknown", "lost", "its own decision"],
 )
 def test_what_no_record_is_blamed_for(death: Death) -> None:
     assert blame(death, lambda: True) is None

@@ -1,5 +1,8 @@
 """What the task promises: an offset is committable when all below it is acknowledged, and nothing is passed over."""
 
+import asyncio
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,6 +223,26 @@ def test_sys_exit_in_a_handler_is_its_records_failure() -> None:
     assert letter["pool.error.class"] == b"workers.errors.HandlerFailed"
     assert b"sys.exit(2)" in letter["pool.error.message"]
     assert calls == ["exit", "b"]
+    assert bench.committable == 2
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_what_is_no_exception_is_its_records_failure_too(batch: int | None) -> None:
+    """It would end the worker by its own decision, so no record would be blamed, and every worker after it."""
+    app = make_app(Retry(attempts=2, backoff=0))
+    calls: list[object] = []
+
+    def cancelled(value: Any) -> None:
+        calls.append(value)
+        if value in ("a", ["a"]):
+            raise asyncio.CancelledError
+
+    app.agent("in", value=str, codec="raw", batch=batch)(cancelled)
+    bench = Bench(app, records(b"a", b"b"))
+    bench.run()
+    (letter,) = bench.brokers.letters()
+    assert letter["pool.error.message"] == b"the handler raised CancelledError, which is no Exception"
+    assert letter["pool.attempts"] == b"2"
     assert bench.committable == 2
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.support.wait import wait_for
 from tests.unit.messages import message
-from workers.protocol import Channel, Drain, channel_pair
+from workers.endings import WorkerExit
+from workers.protocol import Channel, Drain, Ended, channel_pair
 from workers.slot import BEAT, IN_HAND, LEASE, SLOT_BYTES
 from workers.turn import Turn
 from workers.watch import Watch
@@ -146,7 +147,7 @@ def test_a_worker_ends_with_its_supervisor_whatever_it_does(arguments: tuple[str
     theirs.close()
     ours.close()
     try:
-        assert worker.wait(20) == 66
+        assert worker.wait(20) == WorkerExit.ORPHANED
     finally:
         worker.kill()
         worker.wait()
@@ -160,7 +161,10 @@ def test_a_watch_that_cannot_hear_ends_the_worker() -> None:
     theirs.close()
     os.write(ours.fileno(), b"no message of this protocol")
     try:
-        assert worker.wait(20) == 65
+        assert worker.wait(20) == WorkerExit.CRASHED
+        ended = Channel[Ended](ours, Ended).receive()
+        assert ended is not None
+        assert ended.reason is WorkerExit.CRASHED, "the record in hand is not to be blamed"
     finally:
         worker.kill()
         worker.wait()
