@@ -21,7 +21,7 @@ from workers.errors import PoolError
 from workers.log import log
 from workers.protocol import Exited, Fork, Forked, ForkFailed
 from workers.records import TopicPartition
-from workers.slot import SlotTable
+from workers.slot import POLLED, SlotTable
 
 AWAKE_SECONDS = 1.0
 """A longer pause between two looks at the workers means that the supervisor itself was stopped."""
@@ -222,6 +222,7 @@ class Pool:
             self.largest_message[topic],
             self._room(),
             partition.suspects.careful_until,
+            partition.suspects.alone_until,
             partition.suspects.condemned(start),
             self.metadata,
         )
@@ -277,6 +278,8 @@ class Pool:
         if reason is WorkerExit.FENCED:
             # No crash: it has an heir elsewhere, of which the group is about to tell us, or its transaction timed out.
             partition.become(PartitionState.FENCED)
+            if worker.absorbed:
+                partition.suspects.isolate(worker.words[POLLED])
             fences = self._policy.deaths_in_row(partition.fences, lived)
             partition.fenced(fences, self._policy.delay(fences))
             return

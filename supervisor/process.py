@@ -20,6 +20,9 @@ OUTAGE_SECONDS: Final = 300.0
 """How long a call may wait for the brokers: longer is a client that hangs for ever, not brokers that are away."""
 LOOK_SECONDS: Final = 0.5
 """Of silence, before anybody looks whether it is stopped: idle workers are never silent for so long."""
+ABSORBED_SECONDS: Final = 2.0
+"""A record that takes longer should have been relieved of the transaction before it, unless it let nobody."""
+LATELY_SECONDS: Final = 60.0
 DUMP_SECONDS: Final = 0.5
 """Between SIGABRT, at which a hung worker writes its stacks, and SIGKILL, which a stopped one needs."""
 
@@ -67,6 +70,7 @@ class Worker:
         self._channel: Channel[FromWorker] = Channel(ours, FromWorker)
         self._sign = (0, 0, 0)
         self._silent = 0.0
+        self._absorbed_at = float("-inf")
         self._halted = 0.0
         """For how much of that it was seen stopped, in seconds."""
         self._abort_left: float | None = None
@@ -109,6 +113,11 @@ class Worker:
         """Whether it has a record in hand."""
         return self.words[POLLED] > self.words[POSITION] and not self.words[AWAITS]
 
+    @property
+    def absorbed(self) -> bool:
+        """Whether a record has taken it so long, lately, that a transaction may have timed out meanwhile."""
+        return monotonic() - self._absorbed_at < LATELY_SECONDS
+
     def watch_life(self, elapsed: float, limits: WorkerLimits) -> None:
         """Count the time without a sign of life; past the limit, have it write its stacks, then kill it.
 
@@ -129,6 +138,8 @@ class Worker:
             # Somebody else's doing is not held against the record in hand; nor, once it is over, the time that it took.
             stopped = self._silent > LOOK_SECONDS and self.pid is not None and _stopped(self.pid)
             self._halted += elapsed if stopped else 0.0
+            if self.busy and self._silent - self._halted > ABSORBED_SECONDS:
+                self._absorbed_at = monotonic()
             if self._silent - (0.0 if stopped else self._halted) > timeout:
                 self.hung = self.killed_for is None and not stopped
                 self.killed_for = self.killed_for or f"no sign of life for {timeout:g} s"

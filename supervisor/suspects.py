@@ -81,6 +81,8 @@ class Suspects:
     def __init__(self, quarantine_after: int) -> None:
         self.careful_until = 0
         """Below this position records are to be handled one by one."""
+        self.alone_until = 0
+        """Below this position no record is to share its transaction with another."""
         self._after = quarantine_after
         self._killers: dict[int, Killer] = {}
         self._unnamed = range(0)
@@ -102,6 +104,10 @@ class Suspects:
         self.careful_until = max(self.careful_until, death.polled)
         got_on, self._last = offset > self._last, offset
         return got_on
+
+    def isolate(self, polled: int) -> None:
+        """Note that one of the records below `polled` takes so long that a transaction times out beside it."""
+        self.alone_until = max(self.alone_until, polled)
 
     def condemned(self, start: int) -> dict[int, Killer]:
         """The records at or above `start`, where the next worker begins, that are not to be handled any more."""

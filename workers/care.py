@@ -18,10 +18,12 @@ class Care:
     Args:
         until: the position from which on records are handled as usual.
         condemned: records by their offset.
+        alone_until: the position from which on records may share a transaction.
     """
 
-    def __init__(self, until: int, condemned: dict[int, Condemned] | None = None) -> None:
-        self.until = until
+    def __init__(self, until: int, condemned: dict[int, Condemned] | None = None, alone_until: int = 0) -> None:
+        self.until = max(until, alone_until)
+        self._alone_until = alone_until
         self.condemned = condemned or {}
         self._alone: set[int] = set()
 
@@ -31,7 +33,7 @@ class Care:
 
     def alone(self, offset: int) -> bool:
         """Whether the record at `offset` is to share its transaction with no other."""
-        return offset in self._alone
+        return offset in self._alone or offset < self._alone_until
 
     def isolate(self, offset: int) -> None:
         """Let the record at `offset` share its transaction with no other: what is refused there is its own."""

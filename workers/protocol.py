@@ -62,6 +62,8 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """Bytes that its queues may hold; None: what their defaults allow."""
     careful_until: int = 0
     """Below this position records are handled one by one: one of them may have killed the worker before."""
+    alone_until: int = 0
+    """Below this position each record has a transaction of its own: beside one of them, others would time out."""
     condemned: dict[int, Killer] = {}
     """Records that have killed too many workers, by their offset."""
     metadata: bytes = b""

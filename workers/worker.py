@@ -130,7 +130,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         group=app.group,
         flush_interval=settings.flush_interval,
         flush_records=settings.flush_records,
-        care=Care(job.careful_until, condemned),
+        care=Care(job.careful_until, condemned, job.alone_until),
         proof_interval=settings.lease_seconds / 3,
         replays=Replays(settings.replays),
         # What lies in a retry topic has failed before, and much of it fails by itself: there it could tell nothing.

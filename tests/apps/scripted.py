@@ -1,5 +1,6 @@
 """An app that does what each record says."""
 
+import ctypes
 import faulthandler
 import os
 import time
@@ -36,6 +37,11 @@ def _work(reading: Reading) -> None:
     end = time.monotonic() + reading.seconds
     while time.monotonic() < end:
         pass
+
+
+def _hold(reading: Reading) -> None:
+    """Let no other thread have the interpreter meanwhile, as a regular expression may."""
+    ctypes.PyDLL(None).sleep(int(reading.seconds))
 
 
 def _spin(reading: Reading) -> None:
@@ -81,6 +87,7 @@ _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "reject": _reject,
     "sleep": _sleep,
     "work": _work,
+    "hold": _hold,
     "spin": _spin,
     "hang once": _hang_once,
     "stop once": _stop_once,

@@ -282,6 +282,7 @@ def test_a_fence_is_no_crash(stage: Stage, clock: Clock) -> None:
     fence(stage)
     assert stage.counted.deaths == []
     assert stage.counted.fences == [A]
+    assert partition(stage).suspects.alone_until == 0
     assert partition(stage).deaths == 0
     assert partition(stage).status().restarts == 0
     clock.passes(1.0)
@@ -294,6 +295,20 @@ def test_a_worker_fenced_at_its_start_does_not_end_the_pool(stage: Stage) -> Non
     stage.pool.on_fork(Forked(stage.forks.jobs[0].worker, PID))
     fence(stage)
     assert state(stage) is PartitionState.FENCED
+
+
+def test_a_record_that_may_have_kept_a_transaction_open_is_alone_the_next_time(stage: Stage, clock: Clock) -> None:
+    running(stage)
+    words = stage.table[stage.forks.jobs[0].slot]
+    words[POLLED] = words[POSITION] + 10
+    for _ in range(4):  # no sign of life, and none is due yet
+        clock.passes(0.9)
+        stage.pool.reconcile(0)
+    polled = words[POLLED]
+    fence(stage)
+    clock.passes(0.1)
+    stage.pool.reconcile(0, clock.now)
+    assert stage.forks.jobs[-1].alone_until == polled
 
 
 def test_workers_fenced_again_and_again_are_replaced_ever_later(stage: Stage, clock: Clock) -> None:
