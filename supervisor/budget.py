@@ -22,22 +22,32 @@ class MemoryBudget:
         self._total = total
         self._told = 0
 
-    def room(self, workers: int) -> int:
-        """Bytes that each of so many workers may have in its queues."""
+    def room(self, workers: int, largest: int = 0) -> int:
+        """Bytes that each of so many workers may have in its queues.
+
+        Args:
+            workers: how many there can be.
+            largest: the largest message that they may have to write, in bytes.
+        """
         room = (self._total - SUPERVISOR_BYTES) // workers - WORKER_BYTES
-        if room < LEAST_ROOM and workers > self._told:
+        if room < _least(largest) and workers > self._told:
             self._told = workers
             log.warning(
                 "memory_budget_exceeded",
                 budget=self._total,
                 workers=workers,
-                needed=needed(workers),
-                consequence="each worker's queues are as small as can be, and the pool may take more than its budget",
-                cure="raise memory_budget, or lower max_workers",
+                needed=needed(workers, largest),
+                consequence="the pool may take more than its budget, at the latest when it writes large messages",
+                cure="raise memory_budget, lower max_workers, or the topics' max.message.bytes",
             )
         return max(room, LEAST_ROOM)
 
 
-def needed(workers: int) -> int:
-    """The smallest budget for so many workers, in bytes."""
-    return SUPERVISOR_BYTES + workers * (WORKER_BYTES + LEAST_ROOM)
+def needed(workers: int, largest: int = 0) -> int:
+    """The smallest budget for so many workers, in bytes; as for `MemoryBudget.room`."""
+    return SUPERVISOR_BYTES + workers * (WORKER_BYTES + _least(largest))
+
+
+def _least(largest: int) -> int:
+    """A message has to fit into the quarter that is the producer's."""
+    return max(LEAST_ROOM, 4 * largest)

@@ -11,7 +11,7 @@ from supervisor.limits import WorkerLimits
 from supervisor.oom import OomKills
 from supervisor.partition import AssignedPartition, History
 from supervisor.process import Worker, cause_of
-from supervisor.recycling import Recycling
+from supervisor.recycling import Reason, Recycling
 from supervisor.restart import RestartPolicy
 from supervisor.states import PartitionState
 from supervisor.suspects import Death, Suspects, blame
@@ -121,17 +121,18 @@ class Pool:
         now = monotonic()
         elapsed, self._looked_at = min(now - self._looked_at, AWAKE_SECONDS), now
         self._oom_kills.look()
+        room = self._room()
         for partition in self.partitions.values():
             partition.measure_rate()
             if partition.worker:
                 partition.worker.lease(lease_ns)
                 partition.worker.watch_life(elapsed, self._limits)
-                self._recycle_if_due(partition, partition.worker)
+                self._recycle_if_due(partition, partition.worker, room)
             elif partition.may_wait(now, proved_at):
                 partition.become(PartitionState.WAITING)
             due = partition.state is PartitionState.WAITING and partition.due_at <= now
             if due and self.server and self._free:
-                self._fork(partition, self.server)
+                self._fork(partition, self.server, room)
 
     def tell(self, metadata: bytes) -> None:
         """The proof of membership has changed: tell the workers of all partitions that stay."""
@@ -201,7 +202,7 @@ class Pool:
                 self._died(partition, None)
         return not self.workers
 
-    def _fork(self, partition: AssignedPartition, server: ForkServer) -> None:
+    def _fork(self, partition: AssignedPartition, server: ForkServer, room: int | None) -> None:
         start = partition.committable
         assert start is not None
         slot = self._free.pop(0)
@@ -210,6 +211,7 @@ class Pool:
         words = self._table[slot]
         recycling = Recycling(self._limits, words)
         worker = Worker(self._numbers, partition.name, slot, words, recycling, self._selector, self._on_ready)
+        worker.room = room
         partition.worker = worker
         partition.become(PartitionState.STARTING)
         topic, number = partition.name
@@ -220,7 +222,7 @@ class Pool:
             start,
             slot,
             self.largest_message[topic],
-            self._room(),
+            room,
             partition.suspects.careful_until,
             partition.suspects.alone_until,
             partition.suspects.condemned(start),
@@ -234,7 +236,8 @@ class Pool:
         """Bytes for a worker's queues, so that there is enough for as many workers as there can be."""
         if self._budget is None:
             return None
-        return self._budget.room(min(self._table.slots, max(self.known_partitions, len(self.partitions))))
+        workers = min(self._table.slots, max(self.known_partitions, len(self.partitions)))
+        return self._budget.room(max(1, workers), max(self.largest_message.values(), default=0))
 
     def _on_ready(self, worker: Worker) -> None:
         partition = self.partitions[worker.partition]
@@ -289,11 +292,12 @@ class Pool:
             raise WorkersCannotStart(text)
         self._back_off(partition, lived, got_on=self._suspect(partition, death))
 
-    def _recycle_if_due(self, partition: AssignedPartition, worker: Worker) -> None:
+    def _recycle_if_due(self, partition: AssignedPartition, worker: Worker, room: int | None) -> None:
         """Have a worker replaced that has taken enough; its partition stays, and the group does not notice."""
         if partition.state is not PartitionState.RUNNING or worker.pid is None:
             return
-        reason = worker.recycling.due(worker.pid, busy=worker.busy)
+        shrunk = room is not None and worker.room is not None and room < worker.room
+        reason = Reason.BUDGET if shrunk else worker.recycling.due(worker.pid, busy=worker.busy)
         if reason is not None:
             partition.become(PartitionState.RECYCLING)
             worker.drain(self.metadata)

@@ -57,6 +57,8 @@ class Worker:
         self.words = words
         self.recycling = recycling
         self.pid: int | None = None
+        self.room: int | None = None
+        """Bytes that its queues may hold; None: what their defaults allow."""
         self.started_at = monotonic()
         self.ended: Ended | None = None
         self.killed_for: str | None = None

@@ -23,6 +23,8 @@ class Reason(StrEnum):
 
     MEMORY = "max_memory"
     RECORDS = "max_records"
+    BUDGET = "memory_budget"
+    """More partitions have come, and each worker is to have less."""
 
 
 class Memory(NamedTuple):

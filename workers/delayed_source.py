@@ -2,15 +2,12 @@
 
 from collections import deque
 from time import monotonic, time
-from typing import Final, Protocol
+from typing import Protocol
 
 from confluent_kafka import Message
 
+from workers.queues import AHEAD, Most
 from workers.source import Batch, Source
-
-AHEAD_RECORDS: Final = 1000
-AHEAD_BYTES: Final = 8 * 1024 * 1024
-"""How much is read ahead of its time, so that the partition's end is known; then the partition is paused."""
 
 
 class PausableSource(Source, Protocol):
@@ -29,9 +26,11 @@ class DelayedSource:
     Args:
         source: what is read.
         delay: seconds.
+        ahead: how much is read ahead of its time.
     """
 
-    def __init__(self, source: PausableSource, delay: float) -> None:
+    def __init__(self, source: PausableSource, delay: float, ahead: Most = AHEAD) -> None:
+        self._ahead = ahead
         self._source = source
         self._delay = delay
         self._held: deque[tuple[float, Message]] = deque()
@@ -41,7 +40,7 @@ class DelayedSource:
         self._paused = False
 
     def poll(self, patience: float | None = None) -> Batch:
-        room = len(self._held) < AHEAD_RECORDS and self._bytes < AHEAD_BYTES
+        room = len(self._held) < self._ahead.records and self._bytes < self._ahead.size
         if room is self._paused:
             (self._source.resume if room else self._source.pause)()
             self._paused = not room

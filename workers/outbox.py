@@ -12,6 +12,7 @@ from workers.control import Control
 from workers.endings import LeaseLost, Rewind
 from workers.errors import ResultRefused
 from workers.outputs import READERS, one
+from workers.queues import HELD, Most
 from workers.records import UNSET, Output
 from workers.sink import Parcel, Refusal, Sink
 from workers.slot import BEAT, RESULTS
@@ -24,11 +25,6 @@ LINGER: Final = 0.005
 
 PUSH: Final = 0.001
 """Seconds for the client to notice that it is to send at once, and not linger."""
-
-MOST_HELD: Final = 10_000
-"""Results that are held back at most; then their worker waits."""
-
-MOST_BYTES_HELD: Final = 8 * 1024 * 1024
 
 
 class Attempted(NamedTuple):
@@ -48,6 +44,7 @@ class Outbox:
         control: what may stop the task.
         atomic: whether a record's results become visible together or not at all: what was sent of them when one is
             refused has to be taken back. They are sent when they are to be committed.
+        most: how much may be held back; then the worker waits.
         linger: seconds for which results wait for company where there is no backlog; None: the client knows.
     """
 
@@ -59,8 +56,10 @@ class Outbox:
         control: Control,
         *,
         atomic: bool = False,
+        most: Most = HELD,
         linger: float | None = None,
     ) -> None:
+        self._most = most
         self._atomic = atomic
         self._linger = None if atomic else linger
         self._pushed = 0
@@ -182,7 +181,7 @@ class Outbox:
     def _keep(self, parcel: Parcel, origin: Any) -> bool:
         """Hold a message back; False where too much is held already."""
         assert self._held is not None
-        if len(self._held) >= MOST_HELD or self._held_bytes >= MOST_BYTES_HELD:
+        if len(self._held) >= self._most.records or self._held_bytes >= self._most.size:
             return False
         self._held.append((parcel, origin))
         self._held_bytes += len(parcel.value or b"")

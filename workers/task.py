@@ -16,6 +16,7 @@ from workers.failures import Failures, failure
 from workers.guard import Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import Outbox
+from workers.queues import HELD, Most
 from workers.records import Record, offset_of
 from workers.replay import Replays, own
 from workers.sink import Sink
@@ -68,6 +69,7 @@ class PartitionTask:
         proof_interval: seconds after which a transaction proves membership, if nothing else has.
         replays: which replayed records to handle.
         guard: what keeps an outage from filling the dead letters; None: nothing.
+        held: how many results may be held back.
         linger: seconds for which results wait for company where there is no backlog; None: the sink knows.
     """
 
@@ -86,6 +88,7 @@ class PartitionTask:
         proof_interval: float = 5.0,
         replays: Replays = Replays.OWN,
         guard: Guard | None = None,
+        held: Most = HELD,
         linger: float | None = None,
     ) -> None:
         self._agent = agent
@@ -107,7 +110,7 @@ class PartitionTask:
                 proof_interval=proof_interval,
             )
         else:
-            self._outbox = Outbox(agent, sink, words, control, linger=linger)
+            self._outbox = Outbox(agent, sink, words, control, most=held, linger=linger)
             self._offsets = Offsets(self._outbox, words, flush_interval)
         letters = DeadLetterTopic(agent, group, self._outbox, words)
         self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, guard)

@@ -18,6 +18,7 @@ from workers.guard import Guard
 from workers.log import add_facts, log
 from workers.outbox import LINGER
 from workers.protocol import Channel, Ended, Fork, Killer, Ready, Setup, ToWorker
+from workers.queues import ahead, held
 from workers.records import TopicPartition
 from workers.replay import Replays
 from workers.settings import Settings
@@ -117,7 +118,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     agent = app.agent_for(job.topic)
     most = min(settings.batch_size, settings.flush_records or settings.batch_size)
     reading = KafkaSource(consumer, job.topic, job.partition, start, most, statistics.source)
-    source: Source = DelayedSource(reading, agent.delay) if agent.delay else reading
+    source: Source = DelayedSource(reading, agent.delay, ahead(job.room)) if agent.delay else reading
     if not atomic:  # whose producer has waited before
         _await_brokers(producer, job.topic)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
@@ -135,6 +136,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         replays=Replays(settings.replays),
         # What lies in a retry topic has failed before, and much of it fails by itself: there it could tell nothing.
         guard=None if agent.delay else _guard(settings, words),
+        held=held(job.room),
         linger=None if "linger.ms" in settings.client("producer") else LINGER,
     )
 

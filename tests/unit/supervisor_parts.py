@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from supervisor.budget import MemoryBudget
 from supervisor.forks import ForkServer
 from supervisor.limits import WorkerLimits
 from supervisor.partition import AssignedPartition, History
@@ -100,7 +101,7 @@ class Forks:
 class Stage:
     """A pool with such forks."""
 
-    def __init__(self, slots: int = 2, limits: WorkerLimits | None = None) -> None:
+    def __init__(self, slots: int = 2, limits: WorkerLimits | None = None, budget: MemoryBudget | None = None) -> None:
         self.selector = selectors.DefaultSelector()
         self.counted = Counted()
         self.forks = Forks()
@@ -114,6 +115,7 @@ class Stage:
             limits=limits or WorkerLimits(silence=5.0),
             counter=self.counted,
             users=cast("UserMetrics", NoUserMetrics()),
+            budget=budget,
         )
         self.pool.server = cast("ForkServer", self.forks)
         self.pool.largest_message = {A.topic: 1000}

@@ -7,7 +7,8 @@ from confluent_kafka import Message
 
 from tests.unit.messages import message
 from workers import delayed_source
-from workers.delayed_source import AHEAD_RECORDS, DelayedSource
+from workers.delayed_source import DelayedSource
+from workers.queues import AHEAD
 from workers.source import Batch
 
 WALL = 1_700_000_000.0
@@ -103,12 +104,12 @@ def test_a_record_without_a_time_is_due(clocks: Clocks) -> None:
 def test_far_enough_ahead_the_partition_is_paused_until_there_is_room(clocks: Clocks) -> None:
     partition = Partition()
     source = DelayedSource(partition, 10)
-    partition.batches.append(Batch([written(n, -5) for n in range(AHEAD_RECORDS)]))
+    partition.batches.append(Batch([written(n, -5) for n in range(AHEAD.records)]))
     for _ in range(3):
         assert source.poll() == Batch([])
     assert partition.told == ["pause"]
     clocks.passed = 5.0
-    assert len(source.poll().messages) == AHEAD_RECORDS
+    assert len(source.poll().messages) == AHEAD.records
     source.poll()
     assert partition.told == ["pause", "resume"]
 
@@ -116,7 +117,7 @@ def test_far_enough_ahead_the_partition_is_paused_until_there_is_room(clocks: Cl
 def test_after_a_rewind_what_was_held_comes_from_below(clocks: Clocks) -> None:
     partition = Partition()
     source = DelayedSource(partition, 10)
-    partition.batches.append(Batch([written(n, -5) for n in range(AHEAD_RECORDS)], 2000))
+    partition.batches.append(Batch([written(n, -5) for n in range(AHEAD.records)], 2000))
     source.poll()
     source.poll()
     source.rewind(3)
