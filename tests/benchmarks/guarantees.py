@@ -7,10 +7,10 @@ is below `--at-least`.
 """
 
 import argparse
-import statistics
 import sys
 
-from tests.benchmarks.throughput import Bench, Run, show
+from tests.benchmarks.tables import Bound, verdict
+from tests.benchmarks.throughput import Bench, Run, compared, table
 from tests.support.broker import provide
 
 WARM_RUNS = 3
@@ -34,9 +34,10 @@ def main() -> int:
             # In turn, and each first every other time: the machine's pace drifts.
             for guarantee in GUARANTEES if number % 2 == 0 else reversed(GUARANTEES):
                 runs[guarantee].append(bench.pool(guarantee))
-    ratios = [once.rate / least.rate for least, once in zip(*runs.values(), strict=True)]
-    show({name.replace("_", " "): found for name, found in runs.items()}, "exactly once / at least once", ratios)
-    return 0 if statistics.median(ratios) >= options.at_least else 1
+    least, once = runs.values()
+    table({name.replace("_", " "): found for name, found in runs.items()})
+    ratio = compared("exactly once / at least once", once, least)
+    return verdict([Bound("exactly once / at least once", ratio, options.at_least, above=True)])
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """How long a record takes from when it was to be sent to when its result can be read, at a steady rate.
 
-    python -m tests.benchmarks.latency [--rate 2000] [--warm 20] [--seconds 10] [--runs 1] [--hot 0.05] [SUBJECT …]
+    python -m tests.benchmarks.latency [--rate 2000] [--warm 20] [--seconds 10] [--runs 3] [--hot 0.05] [SUBJECT …]
 
 SUBJECTs: loop (written by hand), at_least_once, exactly_once; all by default, in turn. An open loop: records are sent
 on schedule whatever the brokers do, and count from their scheduled time; the results' reader reads what is committed.
 CPU is a share of one core, of all the subject's processes and of the broker, while the load runs.
+
+Exit 1 where at least once takes more than `--times` what the loop takes, or exactly once more than `--p50` and `--p99`.
 """
 
 import argparse
@@ -14,17 +16,17 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rich.console import Console
-from rich.table import Table
 
 from tests.benchmarks.footprint import cpu_of
 from tests.benchmarks.sensor_job import APP, Alert, job
+from tests.benchmarks.tables import Bound, show, verdict
 from tests.support.broker import Broker, JvmBroker, provide
 from tests.support.pool import environment
 from tests.support.process import descendants, spawn
@@ -201,9 +203,12 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--warm", type=float, default=20.0)
-    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--hot", type=float, default=0.05, help="the share of readings that have a result")
+    parser.add_argument("--times", type=float, default=1.1, help="the loop's p50 and p99")
+    parser.add_argument("--p50", type=float, default=20.0, help="milliseconds")
+    parser.add_argument("--p99", type=float, default=60.0, help="milliseconds")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the pool")
     options = parser.parse_args()
     with provide(lasting=True) as broker:
@@ -217,14 +222,30 @@ def main() -> int:
                     found[subject].append(latencies)
                 each = f"p50 {latencies.percentile(0.5):.1f}, p99 {latencies.percentile(0.99):.1f} ms"
                 Console(stderr=True).print(f"{subject}: {each}" + (" (not counted)" if not number else ""))
-    table = Table("", "p50 ms", "p99 ms", "max ms", "CPU", "broker's CPU", title=f"{options.rate:,}/s, medians")
-    for subject, runs in found.items():
-        cells = [statistics.median(run.percentile(share) for run in runs) for share in (0.5, 0.99)]
-        cells.append(statistics.median(max(run.milliseconds) for run in runs))
-        shares = [statistics.median(run.cpu for run in runs), statistics.median(run.broker_cpu for run in runs)]
-        table.add_row(subject.replace("_", " "), *(f"{cell:.1f}" for cell in cells), *(f"{s:.2f}" for s in shares))
-    Console().print(table)
-    return 0
+    head = ("", "p50 ms", "p99 ms", "max ms", "CPU", "broker's CPU")
+    show(f"{options.rate:,}/s, medians", head, [(name.replace("_", " "), *cells(runs)) for name, runs in found.items()])
+    return verdict(bounds(found, options))
+
+
+def cells(runs: Sequence[Latencies]) -> list[str]:
+    shares = (statistics.median(run.cpu for run in runs), statistics.median(run.broker_cpu for run in runs))
+    most = statistics.median(max(run.milliseconds) for run in runs)
+    return [*(f"{ms:.1f}" for ms in (median(runs, 0.5), median(runs, 0.99), most)), *(f"{one:.2f}" for one in shares)]
+
+
+def median(runs: Sequence[Latencies], share: float) -> float:
+    """Of the runs' percentiles, in milliseconds."""
+    return statistics.median(run.percentile(share) for run in runs)
+
+
+def bounds(found: Mapping[str, Sequence[Latencies]], options: argparse.Namespace) -> Iterator[Bound]:
+    """What is asked of the subjects that were measured."""
+    for name, share, most in (("p50", 0.5, options.p50), ("p99", 0.99, options.p99)):
+        if "exactly_once" in found:
+            yield Bound(f"exactly once, {name} ms", median(found["exactly_once"], share), most)
+        if {"loop", "at_least_once"} <= found.keys():
+            times = median(found["at_least_once"], share) / median(found["loop"], share)
+            yield Bound(f"at least once / loop, {name}", times, options.times)
 
 
 if __name__ == "__main__":

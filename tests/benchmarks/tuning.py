@@ -41,9 +41,13 @@ class Property(NamedTuple):
     delays: bool = False
     """Whether it makes records wait."""
 
+    def settings(self, value: str) -> dict[str, str]:
+        """What gives the pool that value; the default it has by itself, and does more about it (`linger.ms`)."""
+        return {} if value == self.default else {self.name: value}
+
 
 PROPERTIES: Final = (
-    Property("batch.size", ("16384", "131072", "1000000"), "1000000", hot=1.0),
+    Property("batch.size", ("4096", "16384", "1000000"), "1000000", hot=1.0),
     Property("linger.ms", ("0", "5", "20", "50", "200"), "50", hot=1.0, delays=True),
     Property("compression.type", ("none", "gzip", "snappy", "lz4", "zstd"), "lz4", hot=1.0),
     Property("fetch.min.bytes", ("1", "10000", "100000"), "1", delays=True),
@@ -68,7 +72,7 @@ def backlogs(broker: Broker, one: Property, records: int, runs: int) -> dict[str
     for number in range(runs):
         for value in one.values if number % 2 == 0 else reversed(one.values):
             target = bench.target()
-            run = bench.pool(settings={one.name: value}, target=target)
+            run = bench.pool(settings=one.settings(value), target=target)
             stored = broker.stored(target) if isinstance(broker, JvmBroker) else None
             found[value].append(Taken(run, stored))
             _err.print(f"{one.name}={value}: {run.rate:,.0f}/s")
@@ -81,7 +85,7 @@ def latencies(
     """Run a steady load with each value, in turn."""
 
     def measured(value: str, before: float) -> latency.Latencies:
-        settings = [f"{one.name}={value}"]
+        settings = [f"{name}={value}" for name, value in one.settings(value).items()]
         return latency.Bench(broker, RATE, before, seconds, PARTITIONS, one.hot, settings).measure("at_least_once")
 
     measured(one.default, WARM_UP)
