@@ -8,9 +8,11 @@ For each count, with Kafka's own heartbeat and `/status` served:
   log; CPU of all its processes over `--idle` seconds, in % of one core; then their memory (PSS); then SIGTERM, with the
   time until the last worker has drained, and until the pool has ended;
 - a backlog of `--records` over all partitions: throughput, CPU and peak memory as `tests.benchmarks.throughput` tells
-  them, alerts held against the readings.
+  them, alerts held against the readings; and its peak memory once more with a `memory_budget` of 512M, where that is
+  enough for so many workers.
 
-The broker shares the two cores. Exit 1 where 64 idle workers take 10 % of a core, or a drain more than a second.
+The broker shares the two cores. Exit 1 where 64 idle workers take 10 % of a core, a drain more than a second, or a pool
+more than its budget.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 
+from supervisor.budget import needed
+from supervisor.figures import MIB
 from tests.benchmarks.footprint import cpu_of, family, memory, parents
 from tests.benchmarks.sensor_job import APP, job
 from tests.benchmarks.tables import Bound, show, verdict
@@ -37,6 +41,7 @@ COUNTS: Final = (1, 4, 16, 64)
 MOST_IDLE_PERCENT: Final = 10.0
 """Of one core, for all processes of a pool of 64."""
 MOST_DRAIN_SECONDS: Final = 1.0
+BUDGET_MIB: Final = 512
 DEFAULTS: Final = {"KAFKA_SESSION_TIMEOUT_MS": "45000", "KAFKA_HEARTBEAT_INTERVAL_MS": "3000"}
 """librdkafka's own, in place of the tests' quick ones."""
 SETTLE_SECONDS: Final = 3.0
@@ -82,6 +87,13 @@ def idle(topics: Topics, partitions: int, seconds: float, directory: Path) -> Id
     return Idle(max(ready) - min(started), percent, held, max(drained) - told, end)
 
 
+def budgeted(bench: Bench, workers: int) -> float | None:
+    """The most that a pool holds in MiB, the broker not counted, given a budget; None where that is too small."""
+    if needed(workers) > BUDGET_MIB * MIB:
+        return None
+    return bench.pool(settings={"memory_budget": f"{BUDGET_MIB}M"}).memory
+
+
 def at(events: Iterable[Mapping[str, Any]]) -> Sequence[float]:
     """When events were logged, in seconds since 1970."""
     return [datetime.fromisoformat(event["timestamp"]).timestamp() for event in events]
@@ -94,22 +106,24 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=20.0, help="seconds")
     options = parser.parse_args()
     exit_on_term()
-    found: dict[int, tuple[Idle, Run]] = {}
+    found: dict[int, tuple[Idle, Run, float | None]] = {}
     with provide(lasting=True) as broker, TemporaryDirectory() as directory:
         Bench(broker.bootstrap, min(options.records, 1_000_000), 4).pool()  # not counted: the broker's JVM compiles
         for count in options.counts:
             stands_by = idle(Topics(broker.bootstrap), count, options.idle, Path(directory))
-            run = Bench(broker.bootstrap, options.records, count).pool()
-            found[count] = stands_by, run
+            bench = Bench(broker.bootstrap, options.records, count)
+            run, within = bench.pool(), budgeted(bench, count)
+            found[count] = stands_by, run, within
             Console(stderr=True).print(f"{count}: {run.rate:,.0f}/s, idle {stands_by.percent:.1f} %", highlight=False)
     rows, bounds = [], []
-    for count, (stands_by, run) in found.items():
+    for count, (stands_by, run, within) in found.items():
         rows.append(
             (
                 str(count),
                 f"{run.rate:,.0f}",
                 f"{run.cpu:.2f}",
                 f"{run.memory:,.0f}",
+                "-" if within is None else f"{within:,.0f}",
                 f"{stands_by.start:.2f}",
                 f"{stands_by.percent:.1f}",
                 f"{stands_by.memory:,.0f}",
@@ -117,6 +131,8 @@ def main() -> int:
                 f"{stands_by.end:.2f}",
             )
         )
+        if within is not None:
+            bounds.append(Bound(f"{count} workers, MiB with a budget", within, BUDGET_MIB))
         bounds.append(Bound(f"{count} workers, s until drained", stands_by.drain, MOST_DRAIN_SECONDS))
         if count <= max(COUNTS):
             bounds.append(Bound(f"{count} workers idle, % of a core", stands_by.percent, MOST_IDLE_PERCENT))
@@ -125,6 +141,7 @@ def main() -> int:
         "records/s",
         "CPU s per million",
         "peak MiB",
+        f"of {BUDGET_MIB}M",
         "start s",
         "idle CPU %",
         "idle MiB",
