@@ -63,10 +63,10 @@ class Idle(NamedTuple):
     """Seconds from SIGTERM until the pool had ended."""
 
 
-def idle(topics: Topics, partitions: int, seconds: float, directory: Path) -> Idle:
+def idle(topics: Topics, partitions: int, seconds: float, directory: Path, env: Mapping[str, str]) -> Idle:
     """Have a pool stand by."""
     source, target = topics.create("readings", partitions), topics.create("alerts", 1)
-    pool = Pool(topics.bootstrap, APP, directory, env={**job(source, target), **DEFAULTS})
+    pool = Pool(topics.bootstrap, APP, directory, env={**job(source, target), **DEFAULTS, **env})
     try:
         pool.wait_event("worker_ready", count=partitions, within=60)
         time.sleep(SETTLE_SECONDS)
@@ -104,13 +104,15 @@ def main() -> int:
     parser.add_argument("counts", nargs="*", type=int, default=COUNTS, metavar="COUNT")
     parser.add_argument("--records", type=int, default=2_000_000, help="of the backlog, over all partitions")
     parser.add_argument("--idle", type=float, default=20.0, help="seconds")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="for the pool without records")
     options = parser.parse_args()
+    env = dict(pair.split("=", 1) for pair in options.env)
     exit_on_term()
     found: dict[int, tuple[Idle, Run, float | None]] = {}
     with provide(lasting=True) as broker, TemporaryDirectory() as directory:
         Bench(broker.bootstrap, min(options.records, 1_000_000), 4).pool()  # not counted: the broker's JVM compiles
         for count in options.counts:
-            stands_by = idle(Topics(broker.bootstrap), count, options.idle, Path(directory))
+            stands_by = idle(Topics(broker.bootstrap), count, options.idle, Path(directory), env)
             bench = Bench(broker.bootstrap, options.records, count)
             run, within = bench.pool(), budgeted(bench, count)
             found[count] = stands_by, run, within
