@@ -1,18 +1,12 @@
 """How a worker takes a partition over, exactly once: from whoever had it before, dead or not."""
 
-from collections.abc import Callable
-from time import sleep
-from typing import Final, TypeVar
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from workers.records import TopicPartition as Place
 from workers.source import WAITED_OUT
 from workers.transactional_sink import CALL_SECONDS, TransactionalSink
-
-T = TypeVar("T")
-
-ASK_AGAIN_SECONDS: Final = 0.1
 
 _PASSING: Final = WAITED_OUT | {
     KafkaError._WAIT_COORD,
@@ -41,23 +35,13 @@ def begin(sink: TransactionalSink, consumer: Consumer, start: int) -> int:
         KafkaException: it cannot be.
     """
     sink.initialise()
-    committed = _answer(sink, lambda: _committed(consumer, sink.place))
+    committed = sink.insist(lambda: _committed(consumer, sink.place), _PASSING)
     if committed < 0 or committed == start:
         return start
     # The supervisor's start is another where the log has lost what is committed; and where it does not know of it yet.
-    first, end = _answer(sink, lambda: consumer.get_watermark_offsets(TopicPartition(*sink.place), CALL_SECONDS))
+    place = TopicPartition(*sink.place)
+    first, end = sink.insist(lambda: consumer.get_watermark_offsets(place, CALL_SECONDS), _PASSING)
     return committed if first <= committed <= end else start
-
-
-def _answer(sink: TransactionalSink, ask: Callable[[], T]) -> T:
-    """Ask until the brokers answer, however long they take."""
-    while True:
-        try:
-            return sink.insist(ask)
-        except KafkaException as raised:
-            if raised.args[0].code() not in _PASSING:
-                raise
-        sleep(ASK_AGAIN_SECONDS)
 
 
 def _committed(consumer: Consumer, place: Place) -> int:

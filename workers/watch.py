@@ -20,6 +20,8 @@ from workers.records import offset_of
 from workers.slot import AWAITS, BEAT, IN_HAND, LEASE
 from workers.turn import Turn
 
+MOST_TEXT: Final = 16_000
+"""Characters of an error that travel to the supervisor."""
 TICK: Final = 0.1
 SLICE_NS: Final = 20_000_000
 """How long a turn may take before the next tick ends it, so that results are flushed and offsets told in time."""
@@ -110,9 +112,11 @@ class Watch:
                     continue  # a record takes all there is; it fails of that, and gives it back
         except BaseException:  # noqa: BLE001 - a worker that hears nothing could neither be drained nor stopped
             traceback.print_exc()
-            # Announced, or it would be held against the record in hand.
-            self._channel.send(Ended(WorkerExit.CRASHED, traceback.format_exc()))
-            os._exit(WorkerExit.CRASHED)
+            try:
+                # Announced, or it would be held against the record in hand.
+                self._channel.send(Ended(WorkerExit.CRASHED, traceback.format_exc()[-MOST_TEXT:]))
+            finally:
+                os._exit(WorkerExit.CRASHED)
 
     def _listen_until_the_end(self) -> None:
         # Not select(): a worker's app may have more files open than that can name.

@@ -29,10 +29,7 @@ from workers.statistics import ClientStatistics
 from workers.takeover import begin
 from workers.task import PartitionTask
 from workers.transactional_sink import TransactionalSink
-from workers.watch import Watch
-
-MOST_TEXT: Final = 16_000
-"""Characters of an error that travel to the supervisor."""
+from workers.watch import MOST_TEXT, Watch
 
 CONNECT_SECONDS: Final = 1.0
 """How long a worker waits for its producer's connection before it begins all the same."""

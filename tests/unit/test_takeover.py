@@ -7,7 +7,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.unit.transaction_parts import PLACE, Clock, Parts
 from workers.endings import SinkFailed
-from workers.takeover import ASK_AGAIN_SECONDS, begin
+from workers.takeover import begin
+from workers.transactional_sink import AGAIN_SECONDS
 
 
 @pytest.fixture
@@ -76,11 +77,11 @@ def test_where_a_worker_begins(parts: Parts, committed: int, first: int, end: in
 )
 def test_brokers_that_come_and_go_are_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("workers.takeover.sleep", waits.append)
+    monkeypatch.setattr("workers.transactional_sink.sleep", waits.append)
     consumer = Committed(60, 0, 90)
     consumer.errors = [KafkaError(code)] * 3
     assert begin(parts.sink, cast("Consumer", consumer), 40) == 60
-    assert waits == [ASK_AGAIN_SECONDS] * 3
+    assert waits == [AGAIN_SECONDS] * 3
     assert not parts.awaits[-1], "what it waited for is held against nobody"
 
 
