@@ -94,7 +94,8 @@ def _expectation(text: str) -> tuple[Expect, Callable[[Any], bool] | None]:
 def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
     when = schedule(options, what.times)
     count = options.count
-    if isinstance(when, Recorded) or (what.lines is not None and count is None and options.duration is None):
+    once = count is None and options.duration is None and not options.find_capacity
+    if isinstance(when, Recorded) or (what.lines is not None and once):
         assert what.lines is not None
         count = min(what.lines, count or what.lines)
     bulk = what.plain and when.peak == float("inf")

@@ -86,7 +86,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """A rate that was tried for capacity."""
 
     rate: float
-    kept_up: bool
+    kept_up: bool | None
+    """None: there is no telling, since the generator gave out, or somebody interrupted."""
     why: str
     """What gave out, or how it went."""
     p99: float | None = None
@@ -102,12 +103,13 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None
     """The highest rate that was kept up with, in records a second; None: none of them."""
     bounded: bool
-    """Whether a higher one was tried that was too high."""
+    """Whether one was tried that was too high for the pool."""
     partitions: int
-    replicas: int
+    replicas: int | None
+    """How many supervisors there are; None where none was asked for its status."""
     target: float | None = None
     target_partitions: int | None = None
-    """How many the target rate needs; None where it cannot be told."""
+    """How many the target rate needs, as the replicas; None where it cannot be told."""
     target_replicas: int | None = None
 
 
