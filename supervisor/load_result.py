@@ -56,6 +56,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Which records were to have a result: all, hot or some."""
     records: int
     """Different records in the loaded topic."""
+    foreign: int = 0
+    """Records in the loaded topic that are not of this load."""
     expected: int | None
     """How many of them were to have a result; None where there is no telling."""
     answered: int
@@ -65,8 +67,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The first few of them."""
     repeated: int
     disordered: int
+    keyed: bool = True
+    """Whether records have keys, and with them an order."""
     unfounded: int
-    """Records with a result that were to have none."""
+    """Records with a result that were to have none, or of which there is none."""
     unnumbered: int
     """Results that do not say which record they are of."""
     exactly_once: bool

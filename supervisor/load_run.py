@@ -105,6 +105,7 @@ class LoadRun:
         else:
             self.reader.read(_TURN_SECONDS)
             self.crew.listen(0)
+            self.verification.reach = self.crew.reach
         self.sample()
         self._show(self)
 

@@ -14,8 +14,8 @@ from supervisor.load_result import Capacity, Found, LoadResult, Percentiles
 _CURES: Final = {
     "unnumbered": ("give results the record's `seq`, or its headers: Output(…, headers=record.headers)"),
     "unfounded": (
-        "results of records that were to have none; does the app answer all (--expect all),"
-        " or was an earlier load not done?"
+        "results of records that were to have none: not hot (does the app answer all? --expect all), malformed,"
+        " tombstones, or another load's"
     ),
 }
 
@@ -90,8 +90,11 @@ def checks(found: Found) -> list[tuple[bool, str, str]]:
     rows = [
         (not found.missing, f"{which} has its result", f"{answered:,}{expected}{missing if found.missing else ''}"),
         (not (found.exactly_once and found.repeated), "none twice", f"{found.repeated:,} repeated{repeats}"),
-        (not found.disordered, "in order within a key", f"{found.disordered:,} out of order"),
     ]
+    if found.keyed:
+        rows.append((not found.disordered, "in order within a key", f"{found.disordered:,} out of order"))
+    if found.foreign:
+        rows.append((True, "not verified", f"{found.foreign:,} records in the topic that are not of this load"))
     if found.unfounded:
         rows.append((False, "nothing else", f"{found.unfounded:,} {_CURES['unfounded']}"))
     if found.unnumbered:
