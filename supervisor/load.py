@@ -94,7 +94,8 @@ def _expectation(text: str) -> tuple[Expect, Callable[[Any], bool] | None]:
 def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
     when = schedule(options, what.times)
     count = options.count
-    if isinstance(when, Recorded) or (what.lines is not None and count is None and options.duration is None):
+    once = count is None and options.duration is None and not options.find_capacity
+    if isinstance(when, Recorded) or (what.lines is not None and once):
         assert what.lines is not None
         count = min(what.lines, count or what.lines)
     bulk = what.plain and when.peak == float("inf")
@@ -144,6 +145,7 @@ def _found(load: LoadRun, options: LoadOptions) -> Found:
         output=options.verify or "",
         expect=verification.expect.value,
         records=verification.records,
+        foreign=verification.foreign,
         expected=verification.expected,
         answered=verification.answered,
         results=verification.results,
@@ -151,6 +153,7 @@ def _found(load: LoadRun, options: LoadOptions) -> Found:
         missing_numbers=verification.missing_numbers(_MANY),
         repeated=verification.repeated,
         disordered=verification.disordered,
+        keyed=verification.keyed,
         unfounded=verification.unfounded,
         unnumbered=verification.unnumbered,
         exactly_once=options.exactly_once,

@@ -8,6 +8,7 @@ from typing import Final
 
 from supervisor.latencies import Latencies
 from supervisor.load_options import LoadOptions
+from supervisor.load_refused import LoadRefused
 from supervisor.load_result import Capacity, Tried
 from supervisor.load_run import LoadRun
 
@@ -21,22 +22,27 @@ _BEHIND_SHARE: Final = 0.05
 """Of the records of a step: where more are not handled, lag grows."""
 _BEHIND_SECONDS: Final = 0.3
 """So many seconds' worth may be missing, since a status is as old as that."""
+_GENERATOR_SECONDS: Final = 0.1
+"""So many seconds' worth may be due and not sent: where more are, it is not the pool that gave out."""
 _BACKLOG_SECONDS: Final = 1.0
-"""So many seconds' worth of results may be open at a step's end."""
+"""So many seconds' worth of a step's results may be open at its end."""
 _DRAIN_SECONDS: Final = 60.0
+_LOST_SECONDS: Final = 10.0
+"""After so long without any result, those that are still open are lost, not late."""
 HEADROOM: Final = 1.3
 """How much more than its target rate a pool should be able to do: to catch up after a restart."""
 
 
 @dataclass(slots=True)
 class _Mark:
-    """What stood when the judged part of a step began."""
+    """What stood at a moment of a step."""
 
     moment: float
     handled: tuple[float, int] | None
     """When the pool was looked at last, and the records that it had handled then."""
     answered: int
     expected: int
+    missing: int
 
 
 class CapacitySearch:
@@ -56,9 +62,16 @@ class CapacitySearch:
         self._note = note
         self._tried: list[Tried] = []
         self._clock_runs = False
+        self._before = self._mark()
+        """What stood before the step."""
 
     def run(self) -> Capacity:
-        """Search until the rate is known within a tenth, or Ctrl-C."""
+        """Search until the rate is known within a tenth, or Ctrl-C.
+
+        Raises:
+            LoadRefused: nothing was sent, since the status is not of the whole pool.
+        """
+        self._require_all_partitions()
         best, worst, rate = 0.0, math.inf, self._options.rate or _FIRST_RATE
         while not self._load.interrupt.requested and worst > best * _PRECISION and rate >= 1:
             tried = self._try(rate)
@@ -71,11 +84,25 @@ class CapacitySearch:
                 if not self._drained():
                     break  # also where somebody interrupts
             rate = _next(best, worst)
-        return self._capacity(best, bounded=worst < math.inf)
+        return self._capacity(best)
+
+    def _require_all_partitions(self) -> None:
+        topic, told = self._options.topic, self._told
+        if self._options.status and told < self._partitions:
+            raise LoadRefused(
+                f"--status tells of {told} of the {self._partitions} partitions of {topic}, and lag may grow in any:"
+                f" give it once for each supervisor of the pool that reads {topic}, when all of them are running"
+            )
+
+    @property
+    def _told(self) -> int:
+        """Of how many partitions the status tells."""
+        return len({place.partition for place in self._load.watch.partitions})
 
     def _try(self, rate: float) -> Tried:
         load, hold = self._load, self._options.hold
         load.phase = f"trying {rate:,.0f}/s"
+        self._before = self._mark()
         load.crew.begin(rate, hold)
         if not self._clock_runs:
             load.start_clock()
@@ -95,44 +122,50 @@ class CapacitySearch:
             if load.interrupt.requested:
                 load.crew.stop()
         load.recent = None
-        load.crew.next_numbers()
         if tried is None or load.interrupt.requested:
-            return Tried(rate=rate, kept_up=False, why="interrupted")
+            return Tried(rate=rate, kept_up=None, why="interrupted")
         return tried
 
     def _mark(self) -> _Mark:
-        verification = self._load.verification
-        return _Mark(time.monotonic(), self._load.watch.handled, verification.answered, verification.expected or 0)
+        found, handled = self._load.verification, self._load.watch.handled
+        return _Mark(time.monotonic(), handled, found.answered, found.expected or 0, found.missing)
 
     def _judge(self, rate: float, mark: _Mark, end: _Mark, latencies: Latencies) -> Tried:
         pace = _pace(mark, end)
-        handled = None if pace is None else max(0.0, pace[1] / pace[0])
+        handled = None if pace is None else pace[1] / pace[0]
         p99 = latencies.percentile(0.99)
         late = None if p99 is None else round(p99 * 1000, 1)
-        why = self._failure(rate, mark, end, late)
-        if why is None:
-            told = [] if late is None else [f"p99 {late:,.1f} ms"]
-            told += [] if handled is None else [f"{handled:,.0f}/s handled"]
-            return Tried(rate=rate, kept_up=True, why=", ".join(["kept up", *told]), p99=late, handled=handled)
-        return Tried(rate=rate, kept_up=False, why=why, p99=late, handled=handled)
+        if (unknown := self._no_telling(rate, pace)) is not None:
+            return Tried(rate=rate, kept_up=None, why=unknown, p99=late, handled=handled)
+        if (why := self._failure(rate, mark, end, late)) is not None:
+            return Tried(rate=rate, kept_up=False, why=why, p99=late, handled=handled)
+        told = [] if late is None else [f"p99 {late:,.1f} ms"]
+        told += [] if handled is None else [f"{handled:,.0f}/s handled"]
+        return Tried(rate=rate, kept_up=True, why=", ".join(["kept up", *told]), p99=late, handled=handled)
+
+    def _no_telling(self, rate: float, pace: tuple[float, int] | None) -> str | None:
+        """Why a step says nothing of the pool; None: it does."""
+        behind = self._load.crew.totals.behind
+        if behind > rate * _GENERATOR_SECONDS:
+            return f"the generator is {behind:,} records behind: give it more --processes, or a machine of its own"
+        if self._options.verify is None and pace is None:
+            return "not every supervisor answers at --status"
+        return None
 
     def _failure(self, rate: float, mark: _Mark, end: _Mark, late: float | None) -> str | None:
         """What gave out at a rate; None: nothing."""
-        totals, slo = self._load.crew.totals, self._options.slo
-        if totals.behind > rate * 0.1:
-            return (
-                f"the generator is {totals.behind:,} records behind: give it more --processes, or a machine of its own"
-            )
+        slo = self._options.slo
         if (pace := _pace(mark, end)) is not None:
             seconds, handled = pace
             if rate * seconds - handled > rate * max(seconds * _BEHIND_SHARE, _BEHIND_SECONDS):
-                return f"lag grows: {max(0.0, handled / seconds):,.0f}/s handled"
+                return f"lag grows: {handled / seconds:,.0f}/s handled"
         if self._options.verify is not None:
             if end.answered == mark.answered:
                 return "no results"
-            missing = self._load.verification.missing
+            # What was missing before the step is lost, and no lag; so is a small share of the step.
+            missing, seconds = end.missing - self._before.missing, end.moment - self._before.moment
             expected = (end.expected - mark.expected) / (end.moment - mark.moment)
-            if missing > expected * _BACKLOG_SECONDS:
+            if missing > expected * max(seconds * _BEHIND_SHARE, _BACKLOG_SECONDS):
                 return f"lag grows: {missing:,} results are open"
         if slo is not None and late is not None and late > slo:
             return f"p99 {late:,.1f} ms passes {slo:g} ms"
@@ -142,25 +175,36 @@ class CapacitySearch:
         """Wait until what was too much is done; False where it is not in time."""
         load, deadline = self._load, time.monotonic() + _DRAIN_SECONDS
         load.phase = "waiting until the lag is gone"
-        while not load.interrupt.requested and time.monotonic() < deadline:
+        while not load.interrupt.requested:
             load.turn()
-            if not load.watch.lag and not load.verification.missing:
+            if self._all_done():
                 return True
-        self._note(f"the lag was not gone after {_DRAIN_SECONDS:g} s; the search ends")
+            if time.monotonic() > deadline:
+                self._note(f"the lag was not gone after {_DRAIN_SECONDS:g} s; the search ends")
+                break
         return False
 
-    def _capacity(self, best: float, *, bounded: bool) -> Capacity:
-        replicas = max(1, self._load.watch.replicas)
+    def _all_done(self) -> bool:
+        load = self._load
+        if self._options.status and (load.watch.lag != 0 or self._told < self._partitions):
+            return False
+        if load.reader is None or not load.verification.missing:
+            return True
+        answers = load.verification.answered > self._before.answered
+        return answers and time.monotonic() - load.reader.last_result > _LOST_SECONDS
+
+    def _capacity(self, best: float) -> Capacity:
+        replicas = self._load.watch.replicas or None
         target = self._options.target
         partitions = needed = None
         if target is not None and best:
             share = target * HEADROOM / best
-            needed = math.ceil(share * replicas)
-            partitions = max(needed, math.ceil(share * self._partitions))
+            needed = math.ceil(share * replicas) if replicas is not None else None
+            partitions = max(needed or 1, math.ceil(share * self._partitions))
         return Capacity(
             tried=self._tried,
             rate=best or None,
-            bounded=bounded,
+            bounded=any(tried.kept_up is False for tried in self._tried),
             partitions=self._partitions,
             replicas=replicas,
             target=target,

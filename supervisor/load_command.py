@@ -113,7 +113,7 @@ _OPTIONS: Final = (
         default=30.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long to wait for the next result while some are missing.",
+        help="With --verify, it is over when no result has come for so long.",
     ),
     click.option(
         "--status",

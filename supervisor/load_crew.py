@@ -80,8 +80,14 @@ class Crew:
             process.kill()
             process.join()
 
+    @property
+    def reach(self) -> int:
+        """The number behind the last record that was sent, as far as they have told."""
+        return self._first + max((progress.position for progress in self._heard), default=0) * self._count
+
     def begin(self, rate: float | None = None, duration: float | None = None) -> None:
-        """Have all send from now on; a rate is in place of the schedule."""
+        """Have all send from now on, numbers going on from the last ones; a rate is in place of the schedule."""
+        self._first = self.reach
         self._before, self._heard = self.totals, [_NOTHING] * self._count
         self.totals = self._sum()
         self.moment = time.monotonic() + SETUP_SECONDS
@@ -139,10 +145,6 @@ class Crew:
             finished=all(progress.finished for progress in heard),
             failures=failures,
         )
-
-    def next_numbers(self) -> None:
-        """Have the next records numbered behind those that were sent."""
-        self._first += max(progress.position for progress in self._heard) * self._count
 
 
 _NOTHING: Final = Progress(0, 0, 0, {}, 0, 0.0, None, done=False, finished=False, buckets={}, longest=0.0)

@@ -1,5 +1,6 @@
 """Which record a message is, or is the result of: by its headers, its fields, or the digits of its temperature."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,14 @@ class Fields(msgspec.Struct):
     temperature: float | None = None
 
 
+class _Loose(msgspec.Struct):
+    """The same, whatever an app makes of them."""
+
+    seq: Any = None
+    sent_at: Any = None
+    temperature: Any = None
+
+
 class Origin(NamedTuple):
     """What a record of the input topic says of itself."""
 
@@ -31,7 +40,9 @@ class Origin(NamedTuple):
 Hot = Callable[[Any], bool]
 """Whether a record of this value, decoded, is to have a result."""
 
+_LATEST: Final = 2**63 - 1
 _decode_fields: Final = msgspec.json.Decoder(Fields).decode
+_decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
 _decode_any: Final = msgspec.json.Decoder().decode
 
 
@@ -60,7 +71,7 @@ class Numbers:
             seq, due = fields.seq, fields.sent_at
         else:
             return None
-        if seq is None or due is None or seq < 0:
+        if seq is None or due is None or seq < 0 or due > _LATEST:
             return None
         return Origin(seq, due, answerable, answerable and self._is_hot(value, fields))
 
@@ -87,8 +98,28 @@ def _fields(value: Any) -> Fields | None:
         return None
     try:
         return _decode_fields(value)
+    except msgspec.ValidationError:
+        return _each_field(value)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _each_field(value: Any) -> Fields | None:
+    """What can be read of a value of which not all can, such as a temperature that is "high"."""
+    try:
+        loose = _decode_loosely(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return Fields(_read(loose.seq, int), _read(loose.sent_at, int), _read(loose.temperature, float))
+
+
+def _read(given: Any, kind: type[Any]) -> Any:
+    """A number, also one in a string, as decimals are; None: it is none."""
+    try:
+        number = msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError:
+        return None
+    return number if abs(number) < math.inf else None
 
 
 def _text(value: Any) -> str:

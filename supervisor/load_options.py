@@ -2,8 +2,8 @@
 
 import importlib
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -87,6 +87,7 @@ class LoadOptions:
             (self.file and self.processes > 1, "--file goes with one process: several would break its order"),
             (self.devices < self.processes, "--devices has to be at least --processes: no two send the same key"),
             (sum(self.flaws.values()) > 1, f"the shares of {', '.join(self.flaws)} are more than 1 together"),
+            *self._without_effect(),
             (self.verify == self.topic, "--verify names the topic of the results, not the one that is loaded"),
             *(
                 (path and not path.absolute().parent.is_dir(), f"{option} {path}: there is no such directory")
@@ -96,6 +97,10 @@ class LoadOptions:
             (
                 self.find_capacity and not (self.verify or self.status),
                 "--find-capacity needs --verify OUTPUT or --status URL: else nothing tells how the pool keeps up",
+            ),
+            (
+                self.find_capacity and self.expect == "some" and not (self.status or self.slo),
+                "--find-capacity with --expect some needs --status or --slo: none is missing, so nothing tells of lag",
             ),
             (
                 self.find_capacity and (self.count or self.duration or self.time or self.profile != "steady"),
@@ -114,10 +119,32 @@ class LoadOptions:
             if wrong:
                 raise ConfigInvalid(text)
 
+    def _without_effect(self) -> Iterator[tuple[bool, str]]:
+        """What is given without that for which it is."""
+        readings = not (self.kind or self.file)
+        profile = "" if self.profile == "steady" else self.profile
+        for there, names, needed in (
+            (readings, ("hot",), "readings: it goes without --type and --file"),
+            (not self.file, ("devices", "zipf", "size"), "what is drawn: a --file is sent as it is"),
+            (profile, ("every",), "--profile ramp, step or burst"),
+            (profile == "step", ("steps",), "--profile step"),
+            (profile == "burst", ("burst",), "--profile burst"),
+            (self.oversized, ("oversized_bytes",), "--oversized"),
+            (self.late, ("late_by",), "--late"),
+            (self.verify, ("expect", "wait"), "--verify"),
+            (self.find_capacity, ("hold",), "--find-capacity"),
+        ):
+            for name in names:
+                given = getattr(self, name) != _DEFAULTS[name]
+                yield bool(given and not there), f"--{name.replace('_', '-')} is for {needed}"
+
     @property
     def flaws(self) -> Mapping[Flaw, float]:
         """The share of each flaw, of those that there are to be."""
         return {flaw: share for flaw in Flaw if (share := getattr(self, flaw.value))}
+
+
+_DEFAULTS: Final = {field.name: field.default for field in fields(LoadOptions)}
 
 
 @dataclass(frozen=True, slots=True)

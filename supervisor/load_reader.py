@@ -65,10 +65,10 @@ class Reader:
                 if origin is None:
                     verification.foreign += 1
                 else:
-                    verification.sent(origin.seq, origin.due, answerable=origin.answerable, hot=origin.hot)
+                    key: Any = message.key()
+                    verification.sent(origin.seq, origin.due, key=key, answerable=origin.answerable, hot=origin.hot)
             else:
-                key: Any = message.key()
-                verification.result(numbers.result(message), key, now)
+                verification.result(numbers.result(message), message.partition() or 0, now)
         self.last_result = time.monotonic()
         return len(messages)
 

@@ -56,6 +56,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Which records were to have a result: all, hot or some."""
     records: int
     """Different records in the loaded topic."""
+    foreign: int = 0
+    """Records in the loaded topic that are not of this load."""
     expected: int | None
     """How many of them were to have a result; None where there is no telling."""
     answered: int
@@ -65,8 +67,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """The first few of them."""
     repeated: int
     disordered: int
+    keyed: bool = True
+    """Whether records have keys, and with them an order."""
     unfounded: int
-    """Records with a result that were to have none."""
+    """Records with a result that were to have none, or of which there is none."""
     unnumbered: int
     """Results that do not say which record they are of."""
     exactly_once: bool
@@ -86,7 +90,8 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     """A rate that was tried for capacity."""
 
     rate: float
-    kept_up: bool
+    kept_up: bool | None
+    """None: there is no telling, since the generator gave out, or somebody interrupted."""
     why: str
     """What gave out, or how it went."""
     p99: float | None = None
@@ -102,12 +107,13 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None
     """The highest rate that was kept up with, in records a second; None: none of them."""
     bounded: bool
-    """Whether a higher one was tried that was too high."""
+    """Whether one was tried that was too high for the pool."""
     partitions: int
-    replicas: int
+    replicas: int | None
+    """How many supervisors there are; None where none was asked for its status."""
     target: float | None = None
     target_partitions: int | None = None
-    """How many the target rate needs; None where it cannot be told."""
+    """How many the target rate needs, as the replicas; None where it cannot be told."""
     target_replicas: int | None = None
 
 

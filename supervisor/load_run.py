@@ -14,8 +14,6 @@ from supervisor.load_watch import PoolWatch
 
 _TURN_SECONDS: Final = 0.05
 _SAMPLE_SECONDS: Final = 1.0
-_QUIET_SECONDS: Final = 1.0
-"""How long no result may come, when none is missing, before there are none to come."""
 
 
 class LoadRun:
@@ -83,19 +81,18 @@ class LoadRun:
         self.sample(force=True)
 
     def settle(self, patience: float) -> None:
-        """Turn until the results are complete, or none has come for so many seconds."""
+        """Turn until no result has come for so many seconds: one that is missing may come late, and a repeat, too."""
         if self.reader is None:
             return
-        self.phase = "waiting for results"
-        ends = self.reader.source_ends()
+        self.phase = f"waiting until no result has come for {patience:g} s"
+        begun, ends = time.monotonic(), self.reader.source_ends()
         while not self.interrupt.impatient:
             self.turn()
-            quiet = time.monotonic() - self.reader.last_result
-            at_end = self.reader.at_end(ends)
-            if self.reader.error is not None or (at_end and quiet > self._enough(patience)):
-                break
-            if not at_end and quiet > patience:
+            quiet = time.monotonic() - max(begun, self.reader.last_result)
+            if quiet > patience and not self.reader.at_end(ends):
                 self.reader.error = f"the topic could not be read to its end: nothing came for {patience:g} s"
+            if self.reader.error is not None or quiet > patience:
+                break
         self.sample(force=True)
 
     def turn(self) -> None:
@@ -105,6 +102,7 @@ class LoadRun:
         else:
             self.reader.read(_TURN_SECONDS)
             self.crew.listen(0)
+            self.verification.reach = self.crew.reach
         self.sample()
         self._show(self)
 
@@ -137,8 +135,3 @@ class LoadRun:
             )
         )
         self._sampled_at, self._counts = now, counts
-
-    def _enough(self, patience: float) -> float:
-        """How long nothing may come until all there is has come."""
-        told = self.verification.expected is not None
-        return min(patience, _QUIET_SECONDS) if told and not self.verification.missing else patience

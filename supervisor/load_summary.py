@@ -14,8 +14,8 @@ from supervisor.load_result import Capacity, Found, LoadResult, Percentiles
 _CURES: Final = {
     "unnumbered": ("give results the record's `seq`, or its headers: Output(…, headers=record.headers)"),
     "unfounded": (
-        "results of records that were to have none; does the app answer all (--expect all),"
-        " or was an earlier load not done?"
+        "results of records that were to have none: not hot (does the app answer all? --expect all), malformed,"
+        " tombstones, or another load's"
     ),
 }
 
@@ -90,8 +90,11 @@ def checks(found: Found) -> list[tuple[bool, str, str]]:
     rows = [
         (not found.missing, f"{which} has its result", f"{answered:,}{expected}{missing if found.missing else ''}"),
         (not (found.exactly_once and found.repeated), "none twice", f"{found.repeated:,} repeated{repeats}"),
-        (not found.disordered, "in order within a key", f"{found.disordered:,} out of order"),
     ]
+    if found.keyed:
+        rows.append((not found.disordered, "in order within a key", f"{found.disordered:,} out of order"))
+    if found.foreign:
+        rows.append((True, "not verified", f"{found.foreign:,} records in the topic that are not of this load"))
     if found.unfounded:
         rows.append((False, "nothing else", f"{found.unfounded:,} {_CURES['unfounded']}"))
     if found.unnumbered:
@@ -115,18 +118,26 @@ def _capacity(capacity: Capacity) -> Group:
 def capacity_lines(capacity: Capacity) -> list[str]:
     """What the search says, in sentences."""
     if capacity.rate is None:
-        return ["The pool kept up with none of these rates."]
-    where = f"{_plural(capacity.partitions, 'partition')} and {_plural(capacity.replicas, 'replica')}"
+        none = "The pool kept up with none of these rates."
+        return [none if capacity.bounded else "How much the pool can do is not known."]
     at_least = "" if capacity.bounded else "at least "
     each = capacity.rate / capacity.partitions
+    where = _places(capacity.partitions, capacity.replicas)
     lines = [f"{at_least}{capacity.rate:,.0f} records/s with {where}: {each:,.0f} a partition."]
-    if capacity.target is not None and capacity.target_partitions and capacity.target_replicas:
+    if capacity.target is not None and capacity.target_partitions:
+        needed = _places(capacity.target_partitions, capacity.target_replicas)
+        like = "" if capacity.replicas is None else f" like {'this' if capacity.replicas == 1 else 'these'}"
         lines.append(
-            f"{capacity.target:,.0f} records/s need {_plural(capacity.target_partitions, 'partition')} and"
-            f" {_plural(capacity.target_replicas, 'replica')} like {'this' if capacity.replicas == 1 else 'these'}"
+            f"{capacity.target:,.0f} records/s need {needed}{like}"
             f" ({HEADROOM - 1:.0%} kept free to catch up; keys spread evenly, brokers that keep pace)."
         )
+    if capacity.replicas is None:
+        lines.append("How many replicas that were is not known: give --status once for each supervisor.")
     return lines
+
+
+def _places(partitions: int, replicas: int | None) -> str:
+    return _plural(partitions, "partition") + ("" if replicas is None else f" and {_plural(replicas, 'replica')}")
 
 
 def _plural(count: int, noun: str) -> str:

@@ -9,7 +9,8 @@ from supervisor.latencies import Latencies
 _ANSWERABLE, _HOT = 1, 2
 _MOST: Final = 255
 _GROWTH: Final = 65_536
-_FAR: Final = 50_000_000
+_AHEAD: Final = 5_000_000
+"""Numbers from `reach` on that may still be of this load: a record may be read before its sender has told of it."""
 
 
 class Expect(StrEnum):
@@ -25,7 +26,7 @@ class Expect(StrEnum):
 
 
 class Verification:
-    """What was sent and what came of it, some twelve bytes a record.
+    """What was sent and what came of it, some fifteen bytes a record.
 
     Args:
         expect: which records are to have a result.
@@ -33,12 +34,16 @@ class Verification:
 
     def __init__(self, expect: Expect) -> None:
         self._asked = expect
+        self.reach = 0
+        """The number behind the last record that was sent, as far as the senders have told."""
         self._due = array("q")
+        self._keys = array("i")
+        self._key_numbers: dict[bytes | None, int] = {None: -1}
         self._copies = bytearray()
         self._kinds = bytearray()
         self._results = bytearray()
-        self._latest: dict[bytes, int] = {}
-        self._early: dict[int, int] = {}
+        self._latest: dict[tuple[int, int], tuple[int, int]] = {}
+        self._early: dict[int, tuple[int, int, int]] = {}
         self.latencies = Latencies()
         """From a record's time to be sent until its first result could be read, since somebody took them."""
         self.records = 0
@@ -50,12 +55,13 @@ class Verification:
         self.repeated = 0
         """Results beyond one for each time that their record was sent."""
         self.disordered = 0
-        """Records whose first result comes behind that of a later record of the same key."""
+        """Records whose first result comes behind that of a later record of the same key in the same partition."""
         self.unnumbered = 0
         """Results that do not tell which record they are of."""
         self.foreign = 0
         """Records of the input topic that are not from this load."""
         self._answered_cold = 0
+        self._answered_wrongly = 0
         self._open = {Expect.ALL: 0, Expect.HOT: 0}
         self._expected = {Expect.ALL: 0, Expect.HOT: 0}
 
@@ -79,48 +85,61 @@ class Verification:
     @property
     def unfounded(self) -> int:
         """Records that have a result but are to have none, or were never sent."""
-        unknown = len(self._early)
+        unknown = len(self._early) + self._answered_wrongly
         return unknown + (self._answered_cold if self.expect is Expect.HOT else 0)
 
-    def sent(self, seq: int, due: int, *, answerable: bool, hot: bool) -> None:
+    @property
+    def keyed(self) -> bool:
+        """Whether records have keys, and with them an order."""
+        return len(self._key_numbers) > 1
+
+    def sent(self, seq: int, due: int, *, key: bytes | None, answerable: bool, hot: bool) -> None:
         """Take in a record of the input topic.
 
         Args:
             seq: its number.
             due: when it was to be sent, in nanoseconds since the epoch.
+            key: its key; None where it has none, so that it has no order.
             answerable: whether an app can give a result for it at all.
             hot: whether one that answers only some gives it for this one.
         """
+        if seq >= self.reach + _AHEAD:
+            self.foreign += 1
+            return
         self._grow(seq)
         first = not self._copies[seq]
+        if not first and due != self._due[seq]:  # another load's, on the same topic
+            self.foreign += 1
+            return
         self._copies[seq] = min(_MOST, self._copies[seq] + 1)
         if not first:
             self.repeated -= self._results[seq] >= self._copies[seq]  # what came before its record's second copy
             return
         self.records += 1
         self._due[seq] = due
+        self._keys[seq] = self._key_numbers.setdefault(key, len(self._key_numbers) - 1)
         self._kinds[seq] = (_ANSWERABLE if answerable else 0) | (_HOT if hot and answerable else 0)
         for expect in self._classes(seq):
             self._expected[expect] += 1
             self._open[expect] += 1
-        arrival = self._early.pop(seq, None)
-        if arrival is not None:
-            self._answer(seq, arrival)
+        early = self._early.pop(seq, None)
+        if early is not None:
+            self._answer(seq, *early)
 
-    def result(self, seq: int | None, key: bytes | None, arrival: int) -> None:
+    def result(self, seq: int | None, partition: int, arrival: int) -> None:
         """Take in a result.
 
         Args:
             seq: the number of its record; None: it does not tell.
-            key: its key; None where it has none, so that it has no order.
+            partition: where it is; there is no order among partitions.
             arrival: when it could be read, in nanoseconds since the epoch.
         """
         if seq is None or seq < 0:
             self.unnumbered += 1
             return
         self.results += 1
-        if seq >= len(self._copies) + _FAR:  # no load sends so many records before the first of them is read
-            self._early[seq] = arrival
+        if seq >= self.reach + _AHEAD:
+            self._answered_wrongly += 1
             return
         self._grow(seq)
         self._results[seq] = count = min(_MOST, self._results[seq] + 1)
@@ -128,15 +147,10 @@ class Verification:
             self.repeated += 1
         if count > 1:
             return
-        if key is not None:
-            if seq < self._latest.get(key, -1):
-                self.disordered += 1
-            else:
-                self._latest[key] = seq
         if self._copies[seq]:
-            self._answer(seq, arrival)
+            self._answer(seq, partition, self.results, arrival)
         else:
-            self._early[seq] = arrival
+            self._early[seq] = partition, self.results, arrival
 
     def missing_numbers(self, most: int) -> list[int]:
         """Some of the records that are missing, from the first one on."""
@@ -146,13 +160,26 @@ class Verification:
         found = (seq for seq, kind in enumerate(self._kinds) if kind & wanted and not self._results[seq])
         return [seq for seq, _ in zip(found, range(most), strict=False)]
 
-    def _answer(self, seq: int, arrival: int) -> None:
+    def _answer(self, seq: int, partition: int, place: int, arrival: int) -> None:
+        """Match a record to its first result, the one at `place` of all."""
+        if not self._kinds[seq] & _ANSWERABLE:
+            self._answered_wrongly += 1
+            return
         self.answered += 1
+        self._order(seq, partition, place)
         for expect in self._classes(seq):
             self._open[expect] -= 1
         if not self._kinds[seq] & _HOT:
             self._answered_cold += 1
         self.latencies.add((arrival - self._due[seq]) / 1e9)
+
+    def _order(self, seq: int, partition: int, place: int) -> None:
+        if (key := self._keys[seq]) < 0:
+            return
+        latest, last = self._latest.get((key, partition), (-1, -1))
+        # A result that was read before its record is looked at with that, so later than it came: its place tells.
+        self.disordered += seq < latest or place < last
+        self._latest[key, partition] = max(seq, latest), max(place, last)
 
     def _classes(self, seq: int) -> tuple[Expect, ...]:
         kind = self._kinds[seq]
@@ -165,3 +192,4 @@ class Verification:
             self._kinds.extend(bytes(more))
             self._results.extend(bytes(more))
             self._due.extend([0] * more)
+            self._keys.extend([-1] * more)

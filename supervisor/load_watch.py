@@ -43,15 +43,21 @@ class PoolWatch:
         self._topic = topic
         self._last: dict[str, PoolStatus | None] = {}
         self._found: list[tuple[float, str, str]] = []
+        self._counts: dict[tuple[str, int], int] = {}
+        """The records of each partition that a supervisor has said it had handled."""
+        self._records = 0
         self.handled: tuple[float, int] | None = None
-        """When it was looked last, and how many records its workers had handled then; None where nobody tells."""
+        """When all supervisors answered last, and the records handled until then from the first time on; None where
+        there is nobody to ask."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pool-watch", daemon=True)
 
     def __enter__(self) -> Self:
         for url in self._urls:
-            self._last[url] = fetch_status(url, _TIMEOUT_SECONDS)  # who does not answer now is a mistake
+            self._last[url] = status = fetch_status(url, _TIMEOUT_SECONDS)  # who does not answer now is a mistake
+            self._newly_handled(url, status)
         if self._urls:
+            self.handled = (time.monotonic(), 0)
             self._thread.start()
         return self
 
@@ -101,8 +107,20 @@ class PoolWatch:
                 status = None
             self._found += [(now, kind, what + who) for kind, what in changes(self._last[url], status)]
             self._last[url] = status
-        partitions = self.partitions
-        self.handled = (now, sum(partition.records for partition in partitions)) if partitions else None
+            if status is not None:
+                self._records += self._newly_handled(url, status)
+        if all(self._last.values()):
+            self.handled = (now, self._records)
+
+    def _newly_handled(self, url: str, status: PoolStatus) -> int:
+        """Records that a supervisor has handled since it was asked before, wherever its partitions have gone since."""
+        new = 0
+        for place in status.partitions:
+            if place.topic == self._topic:
+                before = self._counts.get((url, place.partition), 0)
+                self._counts[url, place.partition] = place.records
+                new += place.records - (before if place.records >= before else 0)  # a restarted one counts from 0
+        return new
 
 
 def changes(before: PoolStatus | None, after: PoolStatus | None) -> list[tuple[str, str]]:

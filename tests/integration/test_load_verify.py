@@ -27,7 +27,7 @@ def found(scene: Scene, *arguments: str) -> tuple[int, dict[str, Any], str]:
 def test_an_app_that_copies_no_number_is_verified_through_the_death_of_a_worker(scene: Scene) -> None:
     pool = scene.pool(ALERTS).wait_running()
     page = scene.directory / "page.html"
-    arguments = ["--rate", "1000", "--duration", "6", "--status", pool.address, "--report", str(page)]
+    arguments = ["--rate", "1000", "--duration", "6", "--wait", "5", "--status", pool.address, "--report", str(page)]
     arguments += ["--json", str(scene.directory / "found.json")]
     load = spawn(
         [sys.executable, "-m", "supervisor", "load", scene.input, "--verify", scene.output, *arguments],
@@ -61,7 +61,7 @@ def test_lost_results_are_a_broken_promise(scene: Scene) -> None:
 def test_results_that_copy_the_number_are_matched_with_flaws_in_between(scene: Scene) -> None:
     scene.pool().wait_running()
     flaws = ["--malformed", "0.05", "--tombstone", "0.05", "--duplicate", "0.1", "--late", "0.1"]
-    code, result, text = found(scene, "--count", "4000", "--processes", "2", *flaws)
+    code, result, text = found(scene, "--count", "4000", "--processes", "2", "--wait", "5", *flaws)
     verified = result["verified"]
     assert code == 0, text
     assert verified["expect"] == "all"

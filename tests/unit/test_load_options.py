@@ -13,6 +13,7 @@ from supervisor.load_command import _command_line
 from supervisor.load_options import LoadOptions, contents, schedule
 from supervisor.schedule import Pieces, Ramp, Recorded, Steady, Unlimited
 from workers.errors import ConfigInvalid, ExitCode
+from workers.settings import Settings
 
 
 def options(**how: Any) -> LoadOptions:
@@ -39,7 +40,21 @@ def options(**how: Any) -> LoadOptions:
         ({"target": 5.0}, "for --find-capacity"),
         ({"find_capacity": True, "status": ("x",), "slo": 5.0}, "--slo needs --verify"),
         ({"rate": 5.0, "profile": "burst", "burst": 10.0}, "shorter than --every"),
+        ({"find_capacity": True, "verify": "out", "expect": "some"}, "needs --status or --slo"),
         ({"report": Path("/no/such/place/x.html")}, "no such directory"),
+        ({"file": Path("x"), "hot": 0.5}, "--hot is for readings"),
+        ({"kind": "a:B", "hot": 0.5}, "--hot is for readings"),
+        ({"file": Path("x"), "devices": 5}, "--devices is for what is drawn"),
+        ({"file": Path("x"), "zipf": 1.1}, "--zipf is for what is drawn"),
+        ({"file": Path("x"), "size": 500}, "--size is for what is drawn"),
+        ({"rate": 5.0, "every": 3.0}, "--every is for --profile"),
+        ({"rate": 5.0, "burst": 3.0}, "--burst is for --profile burst"),
+        ({"rate": 5.0, "profile": "ramp", "steps": 3}, "--steps is for --profile step"),
+        ({"oversized_bytes": 5}, "--oversized-bytes is for --oversized"),
+        ({"late_by": 5.0}, "--late-by is for --late"),
+        ({"expect": "all"}, "--expect is for --verify"),
+        ({"wait": 5.0}, "--wait is for --verify"),
+        ({"hold": 5.0}, "--hold is for --find-capacity"),
     ],
 )
 def test_what_does_not_go_together_is_refused(how: dict[str, Any], says: str) -> None:
@@ -65,6 +80,23 @@ def test_a_file_at_its_own_speed_sets_the_schedule(tmp_path: Path) -> None:
     recorded = schedule(how, found.times)
     assert isinstance(recorded, Recorded)
     assert recorded.at(1) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("how", "count"),
+    [
+        ({}, 2),
+        ({"rate": 5.0}, 2),
+        ({"duration": 9.0}, None),
+        ({"count": 7}, 7),
+        ({"find_capacity": True, "verify": "out"}, None),
+    ],
+)
+def test_a_file_is_sent_once_unless_more_is_asked_for(tmp_path: Path, how: dict[str, Any], count: int | None) -> None:
+    path = tmp_path / "file"
+    path.write_text("1\n2\n")
+    asked = options(file=path, **how)
+    assert load._work(Settings(), asked, contents(asked)).count == count
 
 
 def test_readings_are_marked_only_to_be_verified() -> None:

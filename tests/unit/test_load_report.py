@@ -170,6 +170,35 @@ def test_capacity_says_what_a_target_needs() -> None:
     assert capacity_lines(replace(capacity, rate=None)) == ["The pool kept up with none of these rates."]
 
 
+def test_capacity_does_not_guess() -> None:
+    tried = [Tried(rate=1000.0, kept_up=None, why="interrupted")]
+    capacity = Capacity(tried=tried, rate=None, bounded=False, partitions=4, replicas=None)
+    assert capacity_lines(capacity) == ["How much the pool can do is not known."]
+    first, second, third = capacity_lines(replace(capacity, rate=500.0, target=1000.0, target_partitions=11))
+    assert first == "at least 500 records/s with 4 partitions: 125 a partition."
+    assert second.startswith("1,000 records/s need 11 partitions (")
+    assert "replicas" not in second
+    assert third.startswith("How many replicas that were is not known")
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "text"),
+    [
+        ({}, True, "in order within a key"),
+        ({"keyed": False}, False, "in order within a key"),
+        ({}, False, "not of this load"),
+        ({"foreign": 7}, True, "7 records in the topic that are not of this load"),
+    ],
+)
+def test_only_what_was_looked_at_is_told(change: dict[str, Any], told: bool, text: str) -> None:
+    result = replace(RESULT, verified=replace(FOUND, **change))
+    console = Console(width=200)
+    with console.capture() as written:
+        console.print(summary(result))
+    assert (text in written.get()) is told
+    assert (text in page(result)) is told
+
+
 def status(*partitions: PartitionStatus, **facts: Any) -> PoolStatus:
     told = {"state": "running", "group": "g", "generation": 3, "protocol": "classic", "uptime_s": 1.0, **facts}
     return PoolStatus(partitions=list(partitions), **told)

@@ -7,11 +7,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from signal import SIGINT
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
+from supervisor import load_run
+from supervisor.interrupt import Interrupt
+from supervisor.latencies import Latencies
+from supervisor.load_crew import Totals
+from supervisor.load_run import LoadRun
+from supervisor.load_verification import Expect, Verification
+from supervisor.load_watch import PoolWatch
 from tests.support.pool import environment
 
 COUNT = 5000
@@ -77,6 +85,46 @@ def test_missing_results_are_found_and_the_page_is_written(broker: str, tmp_path
     assert (code, found["verified"]["records"], found["verified"]["missing"]) == (1, 500, 500)
     assert "A promise is broken" in text
     assert "A promise is broken" in page.read_text()
+
+
+class Repeating:
+    """In place of a reader and of the clock: all results are there, and one comes again after three seconds."""
+
+    error = None
+    last_result = 0.0
+
+    def __init__(self, verification: Verification) -> None:
+        self._verification = verification
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def read(self, seconds: float) -> int:
+        self.now += seconds
+        if self.now >= 3.0 and not self._verification.repeated:
+            self._verification.result(0, 0, 5)
+            self.last_result = self.now
+        return 0
+
+    def source_ends(self) -> list[int]:
+        return []
+
+    def at_end(self, _ends: list[int]) -> bool:
+        return True
+
+
+def test_a_repeat_that_comes_late_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    verification = Verification(Expect.ALL)
+    verification.sent(0, 0, key=b"k", answerable=True, hot=False)
+    verification.result(0, 0, 1)
+    reader: Any = Repeating(verification)
+    monkeypatch.setattr(load_run, "time", reader)
+    crew: Any = SimpleNamespace(listen=lambda _seconds: None, totals=Totals(), news=Latencies(), reach=1)
+    watch = PoolWatch((), "in")
+    LoadRun(crew, watch, Interrupt(), reader, verification, lambda _load: None).settle(5.0)
+    assert verification.repeated == 1
+    assert reader.now == pytest.approx(8.0, abs=0.2)
 
 
 def test_ctrl_c_ends_it_with_its_summary(broker: str) -> None:

@@ -1,0 +1,170 @@
+"""The search for capacity, with a pool and a clock that are made up: what it tries, and what it makes of that."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from supervisor import load_capacity
+from supervisor.load_capacity import CapacitySearch
+from supervisor.load_options import LoadOptions
+from supervisor.load_refused import LoadRefused
+from supervisor.load_result import Capacity
+from supervisor.load_run import LoadRun
+
+TURN = 0.05
+PARTITIONS = 4
+STATUS = ("a:1", "b:1")
+
+
+class Simulation:
+    """A load and its pool; all records are to have a result.
+
+    Args:
+        possible: records a second that the pool can do.
+        lost: the share of records that it never answers.
+        generator: records a second that the generator can do.
+        told: for how many partitions the status tells.
+        dead_from: when the pool ends, in seconds.
+        interrupted_at: when Ctrl-C comes.
+    """
+
+    def __init__(
+        self,
+        possible: float,
+        *,
+        lost: float = 0.0,
+        generator: float = 1e9,
+        told: int = PARTITIONS,
+        dead_from: float = 1e9,
+        interrupted_at: float = 1e9,
+    ) -> None:
+        self.possible, self.lost, self.generator = possible, lost, generator
+        self.dead_from, self.interrupted_at = dead_from, interrupted_at
+        self.now = self.moment = self.sent = self.handled = self.rate = self.until = 0.0
+        self.behind = 0.0
+        self.recent: Any = None
+        self.notes: list[str] = []
+        places = [SimpleNamespace(partition=number) for number in range(told)]
+        self.watch = SimpleNamespace(handled=None, lag=None, replicas=2, partitions=places)
+        self.verification = SimpleNamespace(answered=0, expected=0, missing=0)
+        self.reader: SimpleNamespace | None = SimpleNamespace(last_result=0.0)
+        self.totals = SimpleNamespace(done=True, finished=True, behind=0)
+        self.interrupt = SimpleNamespace(requested=False)
+        self.crew = self
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def begin(self, rate: float, hold: float) -> None:
+        self.rate, self.moment, self.until, self.behind = rate, self.now, self.now + hold, 0.0
+        self.totals.done = self.totals.finished = False
+
+    def start_clock(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.until = self.now
+
+    def sample(self, *, force: bool) -> None:
+        """The latency is how long the backlog takes."""
+        if self.recent is not None and force:
+            self.recent.add((self.sent - self.handled) / self.possible)
+
+    def turn(self) -> None:
+        self.now += TURN
+        self.interrupt.requested = self.now > self.interrupted_at
+        self.totals.done = self.totals.finished = self.now >= self.until
+        if not self.totals.done:
+            self.behind += (self.rate - min(self.rate, self.generator)) * TURN
+            self.sent += min(self.rate, self.generator) * TURN
+        self.totals.behind = int(self.behind)
+        if self.now > self.dead_from:
+            self.watch.partitions = []
+            return
+        new = min(self.sent - self.handled, self.possible * TURN)
+        self.handled += new
+        found = self.verification
+        found.answered, found.expected = int(self.handled * (1 - self.lost)), int(self.sent)
+        found.missing = found.expected - found.answered
+        if self.reader is not None and new > 0:
+            self.reader.last_result = self.now
+        self.watch.handled, self.watch.lag = (self.now, int(self.handled)), int(self.sent - self.handled)
+
+
+def search(monkeypatch: pytest.MonkeyPatch, pool: Simulation, **how: Any) -> Capacity:
+    """Look for the pool's capacity; the status is asked where options say so, likewise the results."""
+    monkeypatch.setattr(load_capacity, "time", pool)
+    options = LoadOptions(topic="in", find_capacity=True, **how)
+    if not options.status:
+        pool.watch = SimpleNamespace(handled=None, lag=None, replicas=0, partitions=[])
+    if not options.verify:
+        pool.reader, pool.verification = None, SimpleNamespace(answered=0, expected=0, missing=0)
+    return CapacitySearch(cast("LoadRun", pool), options, PARTITIONS, pool.notes.append).run()
+
+
+@pytest.mark.parametrize("how", [{"status": STATUS}, {"verify": "out"}, {"status": STATUS, "verify": "out"}])
+def test_the_rate_is_found_whatever_tells_of_lag(monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]) -> None:
+    found = search(monkeypatch, Simulation(3000.0), **how)
+    assert found.bounded
+    assert found.rate is not None
+    assert 3000 / 1.2 < found.rate <= 3000 * 1.15
+
+
+def test_a_latency_that_is_too_long_ends_it_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    def capacity(**how: Any) -> float:
+        return search(monkeypatch, Simulation(3000.0), verify="out", **how).rate or 0.0
+
+    assert capacity(slo=1.0) <= 3000 < capacity()
+
+
+def test_replicas_are_told_and_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search(monkeypatch, Simulation(3000.0), status=STATUS, target=30_000.0)
+    assert found.replicas == 2
+    assert found.rate is not None
+    assert found.target_replicas == pytest.approx(30_000 * 1.3 / found.rate * 2, abs=1)
+
+
+def test_without_a_status_replicas_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search(monkeypatch, Simulation(3000.0), verify="out", target=30_000.0)
+    assert (found.replicas, found.target_replicas) == (None, None)
+    assert found.rate is not None
+    assert found.target_partitions == pytest.approx(30_000 * 1.3 / found.rate * PARTITIONS, abs=1)
+
+
+def test_what_the_generator_cannot_do_is_no_limit_of_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search(monkeypatch, Simulation(50_000.0, generator=10_000.0), status=STATUS)
+    assert found.rate is not None
+    assert 10_000 / 1.2 < found.rate <= 10_000 * 1.02
+    assert not found.bounded
+    assert {tried.kept_up for tried in found.tried} == {True, None}
+    assert "generator is" in found.tried[-1].why + found.tried[-2].why
+
+
+def test_a_pool_that_loses_some_is_searched_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(3000.0, lost=0.03)
+    found = search(monkeypatch, pool, verify="out")
+    assert found.rate is not None
+    assert 3000 / 1.2 < found.rate <= 3000 * 1.15
+    assert not [note for note in pool.notes if "not gone" in note]
+
+
+@pytest.mark.parametrize("told", [0, 3])
+def test_a_status_that_leaves_out_partitions_is_refused(monkeypatch: pytest.MonkeyPatch, told: int) -> None:
+    with pytest.raises(LoadRefused, match=rf"tells of {told} of the 4 partitions of in"):
+        search(monkeypatch, Simulation(3000.0, told=told), status=STATUS)
+
+
+def test_a_pool_that_falls_silent_has_not_kept_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(3000.0, dead_from=12.0)
+    found = search(monkeypatch, pool, status=STATUS)
+    assert (found.rate, found.bounded) == (1000.0, False)
+    assert "not every supervisor answers" in found.tried[-1].why
+    assert "not gone" in pool.notes[-1]
+
+
+def test_ctrl_c_ends_it_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(50_000.0, interrupted_at=25.0)
+    found = search(monkeypatch, pool, status=STATUS)
+    assert [(tried.rate, tried.kept_up) for tried in found.tried] == [(1000, True), (2000, True), (4000, None)]
+    assert (found.rate, found.bounded) == (2000.0, False)

@@ -1,0 +1,43 @@
+"""Which record a message is, or is the result of, whatever else is in it."""
+
+import pytest
+
+from supervisor.load_numbers import Numbers
+from tests.unit.messages import message
+
+NUMBERS = Numbers(marked=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (b'{"seq": 5}', 5),
+        (b'{"seq": 5, "temperature": "high"}', 5),
+        (b'{"seq": 5, "sent_at": "2026-01-31T12:00:00Z"}', 5),
+        (b'{"seq": "5"}', 5),
+        (b'{"seq": 5.0}', 5),
+        (b'{"temperature": 57.30000001234}', 1234),
+        (b'{"temperature": "57.30000001234"}', 1234),
+        (b'{"seq": "none", "temperature": 57.30000001234}', 1234),
+        (b'{"temperature": "nan"}', None),
+        (b'{"seq": true}', None),
+        (b'{"seq": [5', None),
+        (b"[5]", None),
+        (b"\xff", None),
+        (None, None),
+    ],
+)
+def test_a_result_tells_its_number_by_whichever_field_can_be_read(value: bytes | None, number: int | None) -> None:
+    assert NUMBERS.result(message(value)) == number
+
+
+@pytest.mark.parametrize("temperature", ["57.5", '"57.5"', '"high"', "null"])
+def test_a_record_is_known_whatever_its_temperature_is(temperature: str) -> None:
+    origin = NUMBERS.origin(message(b'{"seq": 5, "sent_at": 7, "temperature": %s}' % temperature.encode()))
+    assert origin is not None
+    assert (origin.seq, origin.due, origin.hot) == (5, 7, "57.5" in temperature)
+
+
+@pytest.mark.parametrize("value", [b'{"seq": 5}', b'{"seq": -5, "sent_at": 7}', b'{"seq": 5, "sent_at": 1%030d}' % 0])
+def test_what_no_load_has_sent_is_no_record_of_it(value: bytes) -> None:
+    assert NUMBERS.origin(message(value)) is None

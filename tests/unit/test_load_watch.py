@@ -1,0 +1,74 @@
+"""What the pool is asked while it is loaded: how many records it handled, through rebalances and restarts."""
+
+import pytest
+
+from supervisor import load_watch
+from supervisor.load_watch import PoolWatch
+from supervisor.status import PartitionStatus, PoolStatus
+from supervisor.status_client import StatusUnavailable
+
+
+class Pool:
+    """Supervisors and the records that each has handled of its partitions; None: it does not answer."""
+
+    def __init__(self) -> None:
+        self.statuses: dict[str, dict[int, int] | None] = {"a": {0: 100, 1: 100}, "b": {2: 100, 3: 100}}
+
+    def fetch(self, url: str, _timeout: float) -> PoolStatus:
+        if (told := self.statuses[url]) is None:
+            raise StatusUnavailable(url)
+        places = [
+            PartitionStatus(topic=topic, partition=number, state="running", records=records)
+            for number, records in told.items()
+            for topic in ("in", "other")
+        ]
+        return PoolStatus(state="running", group="g", protocol="classic", uptime_s=1.0, partitions=places)
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
+    pool = Pool()
+    monkeypatch.setattr(load_watch, "fetch_status", pool.fetch)
+    monkeypatch.setattr(load_watch, "_LOOK_SECONDS", 60.0)  # the tests look
+    return pool
+
+
+def handled(watch: PoolWatch) -> int | None:
+    watch._look()
+    return None if watch.handled is None else watch.handled[1]
+
+
+def test_what_was_handled_counts_from_the_first_look(pool: Pool) -> None:
+    with PoolWatch(["a", "b"], "in") as watch:
+        assert handled(watch) == 0
+        pool.statuses["a"] = {0: 150, 1: 150}
+        assert handled(watch) == 100
+
+
+def test_a_partition_that_moves_takes_nothing_away(pool: Pool) -> None:
+    with PoolWatch(["a", "b"], "in") as watch:
+        pool.statuses = {"a": {0: 150}, "b": {1: 30, 2: 100, 3: 100}}
+        assert handled(watch) == 80
+        pool.statuses = {"a": {0: 150, 1: 120}, "b": {2: 100, 3: 100}}  # and back
+        assert handled(watch) == 100
+
+
+def test_a_supervisor_that_begins_anew_counts_from_0(pool: Pool) -> None:
+    with PoolWatch(["a", "b"], "in") as watch:
+        pool.statuses["b"] = {2: 7, 3: 0}
+        assert handled(watch) == 7
+
+
+def test_while_one_does_not_answer_nothing_new_is_told(pool: Pool) -> None:
+    with PoolWatch(["a", "b"], "in") as watch:
+        pool.statuses = {"a": {0: 200, 1: 100}, "b": None}
+        before = watch.handled
+        watch._look()
+        assert watch.handled == before
+        pool.statuses["b"] = {2: 100, 3: 150}
+        assert handled(watch) == 150
+
+
+def test_without_a_supervisor_nobody_tells() -> None:
+    with PoolWatch([], "in") as watch:
+        assert watch.handled is None
