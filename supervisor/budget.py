@@ -3,6 +3,7 @@
 from typing import Final
 
 from supervisor.figures import MIB, SUPERVISOR_BYTES
+from workers.dead_letter import ENVELOPE_BYTES
 from workers.log import log
 
 WORKER_BYTES: Final = 16 * MIB
@@ -30,8 +31,8 @@ class MemoryBudget:
             largest: the largest message that they may have to write, in bytes.
         """
         room = (self._total - SUPERVISOR_BYTES) // workers - WORKER_BYTES
-        if room < _least(largest) and workers > self._told:
-            self._told = workers
+        if room < _least(largest) and needed(workers, largest) > self._told:
+            self._told = needed(workers, largest)
             log.warning(
                 "memory_budget_exceeded",
                 budget=self._total,
@@ -49,5 +50,5 @@ def needed(workers: int, largest: int = 0) -> int:
 
 
 def _least(largest: int) -> int:
-    """A message has to fit into the quarter that is the producer's."""
-    return max(LEAST_ROOM, 4 * largest)
+    """The largest message has to fit, as a dead letter, into the eighth that a producer has for what it sends."""
+    return max(LEAST_ROOM, 8 * (largest + ENVELOPE_BYTES)) if largest else LEAST_ROOM

@@ -7,8 +7,9 @@ from typing import Final
 
 CGROUPS: Final = Path("/sys/fs/cgroup")
 MEMBERSHIP: Final = Path("/proc/self/cgroup")
-RECENT: Final = 2.0
-"""Seconds within which several deaths may have the one cause: the kernel counts before the dead are reaped."""
+LOOK_SECONDS: Final = 1.0
+RECENT: Final = 10.0
+"""Seconds within which several deaths may have the one cause: the kernel counts before it takes back their memory."""
 
 
 class OomKills:
@@ -22,18 +23,23 @@ class OomKills:
     def __init__(self, membership: Path = MEMBERSHIP, cgroups: Path = CGROUPS) -> None:
         self._file = next((file for file in _candidates(membership, cgroups) if _count(file) is not None), None)
         self._seen = self._read()
-        self._rose_at = float("-inf")
+        self._rose_at = self._looked_at = float("-inf")
 
     def look(self) -> None:
-        """Take note of a rise; to be called often, or a rise of long ago is taken for one of now."""
-        count = self._read()
-        if count > self._seen:
-            self._seen, self._rose_at = count, monotonic()
+        """Take note of a rise, once a second; where nobody does, one of long ago is taken for one of now."""
+        if monotonic() - self._looked_at > LOOK_SECONDS:
+            self._look()
 
     def recent(self) -> bool:
         """Whether the counter has risen since the last look, or a moment ago; False where there is none."""
-        self.look()
+        self._look()
         return monotonic() - self._rose_at < RECENT
+
+    def _look(self) -> None:
+        self._looked_at = monotonic()
+        count = self._read()
+        if count > self._seen:
+            self._seen, self._rose_at = count, self._looked_at
 
     def _read(self) -> int:
         return (_count(self._file) if self._file else None) or 0

@@ -25,6 +25,8 @@ from workers.slot import POLLED, SlotTable
 
 AWAKE_SECONDS = 1.0
 """A longer pause between two looks at the workers means that the supervisor itself was stopped."""
+SHRUNK = 0.9
+"""Of its share of memory: a worker that is to have less is replaced."""
 START_ATTEMPTS = 2
 """How many more workers are tried when the first ones die without a word before they are ready."""
 
@@ -296,13 +298,20 @@ class Pool:
         """Have a worker replaced that has taken enough; its partition stays, and the group does not notice."""
         if partition.state is not PartitionState.RUNNING or worker.pid is None:
             return
-        shrunk = room is not None and worker.room is not None and room < worker.room
-        reason = Reason.BUDGET if shrunk else worker.recycling.due(worker.pid, busy=worker.busy)
+        reason = (
+            Reason.BUDGET if self._has_too_much(worker, room) else worker.recycling.due(worker.pid, busy=worker.busy)
+        )
         if reason is not None:
             partition.become(PartitionState.RECYCLING)
             worker.drain(self.metadata)
             self._counter.recycled(*partition.name, reason)
             log.info("worker_recycles", **_facts(partition), worker_pid=worker.pid, reason=reason)
+
+    def _has_too_much(self, worker: Worker, room: int | None) -> bool:
+        """Whether a worker's share of memory has become clearly less than it has; one is replaced after the other."""
+        if room is None or worker.room is None or room > SHRUNK * worker.room:
+            return False
+        return all(partition.state is not PartitionState.RECYCLING for partition in self.partitions.values())
 
     def _suspect(self, partition: AssignedPartition, death: Death) -> bool:
         """Note which record the worker died of, if of one; whether it is another than the last time."""

@@ -14,14 +14,14 @@ from supervisor.suspects import Death
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, FromWorker, Metadata, Ready, channel_pair
 from workers.records import TopicPartition
-from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, POLLED, POSITION
+from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, LOOKED, POLLED, POSITION
 
 OUTAGE_SECONDS: Final = 300.0
 """How long a call may wait for the brokers: longer is a client that hangs for ever, not brokers that are away."""
 LOOK_SECONDS: Final = 0.5
-"""Of silence, before anybody looks whether it is stopped: idle workers are never silent for so long."""
+"""Of silence, before anybody looks again whether it is stopped: idle workers are never silent for so long."""
 ABSORBED_SECONDS: Final = 2.0
-"""A record that takes longer should have been relieved of the transaction before it, unless it let nobody."""
+"""A worker in which nothing but the record in hand has run for so long was not relieved of an open transaction."""
 LATELY_SECONDS: Final = 60.0
 DUMP_SECONDS: Final = 0.5
 """Between SIGABRT, at which a hung worker writes its stacks, and SIGKILL, which a stopped one needs."""
@@ -72,6 +72,7 @@ class Worker:
         self._channel: Channel[FromWorker] = Channel(ours, FromWorker)
         self._sign = (0, 0, 0)
         self._silent = 0.0
+        self._stopped = False
         self._absorbed_at = float("-inf")
         self._halted = 0.0
         """For how much of that it was seen stopped, in seconds."""
@@ -117,7 +118,7 @@ class Worker:
 
     @property
     def absorbed(self) -> bool:
-        """Whether a record has taken it so long, lately, that a transaction may have timed out meanwhile."""
+        """Whether a record has let nothing else run in it, lately: a transaction may have timed out meanwhile."""
         return monotonic() - self._absorbed_at < LATELY_SECONDS
 
     def watch_life(self, elapsed: float, limits: WorkerLimits) -> None:
@@ -133,20 +134,26 @@ class Worker:
             if self._abort_left <= 0:
                 self._signal(signal.SIGKILL)
         elif sign != self._sign:
-            self._sign, self._silent, self._halted = sign, 0.0, 0.0
+            self._sign, self._silent, self._halted, self._stopped = sign, 0.0, 0.0, False
         else:
             self._silent += elapsed
             timeout = self._patience(limits)
-            # Somebody else's doing is not held against the record in hand; nor, once it is over, the time that it took.
-            stopped = self._silent > LOOK_SECONDS and self.pid is not None and _stopped(self.pid)
-            self._halted += elapsed if stopped else 0.0
-            if self.busy and self._silent - self._halted > ABSORBED_SECONDS:
+            stopped = self._looks_stopped(elapsed)
+            if self.busy and monotonic() - self.words[LOOKED] / 1e9 > ABSORBED_SECONDS + self._halted:
                 self._absorbed_at = monotonic()
+            # Somebody else's doing is not held against the record in hand; nor, once it is over, the time that it took.
             if self._silent - (0.0 if stopped else self._halted) > timeout:
                 self.hung = self.killed_for is None and not stopped
                 self.killed_for = self.killed_for or f"no sign of life for {timeout:g} s"
                 self._abort_left = DUMP_SECONDS
                 self._signal(signal.SIGABRT)
+
+    def _looks_stopped(self, elapsed: float) -> bool:
+        """Whether its process was stopped when that was last looked at, twice a second of silence; that is counted."""
+        if self._silent // LOOK_SECONDS > (self._silent - elapsed) // LOOK_SECONDS:
+            self._stopped = self.pid is not None and _stopped(self.pid)
+        self._halted += elapsed if self._stopped else 0.0
+        return self._stopped
 
     def _patience(self, limits: WorkerLimits) -> float:
         if self.busy:

@@ -140,10 +140,10 @@ class Supervisor:
         facts = self.facts
         if facts.state is not SupervisorState.DRAINING and group.topics.turn():
             self.pool.largest_message = dict(group.topics.inputs)
-            self.pool.known_partitions = group.topics.partitions
             group.membership.subscribe(sorted(group.topics.inputs))
             if facts.state is SupervisorState.STARTING:
                 facts.become(SupervisorState.JOINING)
+        self.pool.known_partitions = group.topics.partitions
         group.membership.poll()
         facts.identity = group.membership.identity()
         self._tell_workers(group)
@@ -199,6 +199,7 @@ class Supervisor:
             return  # they stay paused until the group is left
         assert self._group is not None
         self._group.commits.rejoined()
+        self._group.topics.recount()
         self.pool.assign(names)
         self.counters.rebalanced(Rebalance.ASSIGNED, 0.0)
         log.info("partitions_assigned", moved=_texts(names), owned=len(self.pool.partitions))

@@ -97,7 +97,7 @@ class Suspects:
             cause: what the record is blamed for.
         """
         offset = death.position
-        if offset < self.careful_until:
+        if offset < max(self.careful_until, self.alone_until):
             self._killers[offset] = Killer(cause, self._deaths(offset) + 1, death.stacks[-STACKS:])
         else:
             self._unnamed = range(offset, death.polled)

@@ -1,6 +1,7 @@
 """Waits, beside the supervisor's loop, for the app's topics to be there."""
 
 from concurrent.futures import Future
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -8,7 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from supervisor.background import in_background
-from supervisor.topics import TopicsReady, TopicsRefused, prepare
+from supervisor.topics import TopicsReady, TopicsRefused, count, prepare
 from workers.loading import Declaration
 from workers.log import log
 
@@ -35,6 +36,7 @@ class TopicWatch:
         self._app = app
         self._create = create
         self._answer: Future[TopicsReady] | None = None
+        self._count: Future[int] | None = None
         self._look_at = 0.0
         self._said_at = -SAY_SECONDS
         self._outputs_said: set[str] = set()
@@ -46,12 +48,21 @@ class TopicWatch:
         Raises:
             TopicsRefused: a topic that is needed cannot be made.
         """
+        if self._count is not None and self._count.done():
+            counted, self._count = self._count, None
+            with suppress(KafkaException):  # the next rebalance asks again
+                self.partitions = counted.result()
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
             return self._take(answer)
         if self._answer is None and self.inputs.keys() < self._reads and monotonic() >= self._look_at:
             self._answer = in_background(lambda: prepare(self._admin, self._app, self._create))
         return False
+
+    def recount(self) -> None:
+        """Have the partitions counted anew: a rebalance may be for some that a topic has gained."""
+        if self._count is None:
+            self._count = in_background(lambda: count(self._admin, self._app))
 
     def _take(self, answer: "Future[TopicsReady]") -> bool:
         self._look_at = monotonic() + LOOK_SECONDS

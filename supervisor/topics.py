@@ -84,9 +84,24 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         missing=tuple(a.topic for a in app.agents if a.topic not in there),
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),
-        partitions=sum(there[agent.topic] + sum(there.get(t.topic, 1) for t in agent.tiers) for agent in inputs),
+        partitions=_partitions(inputs, there),
         unread=tuple(topic for agent in inputs for topic in _unread(agent, app.group, there)),
     )
+
+
+def count(admin: AdminClient, app: Declaration) -> int:
+    """How many partitions the app reads, of all topics that are there.
+
+    Raises:
+        KafkaException: the brokers do not answer.
+    """
+    cluster = admin.list_topics(timeout=REQUEST_SECONDS)
+    there = {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
+    return _partitions([agent for agent in app.agents if agent.topic in there], there)
+
+
+def _partitions(inputs: Iterable[AgentDeclaration], there: Mapping[str, int]) -> int:
+    return sum(there[agent.topic] + sum(there.get(tier.topic, 1) for tier in agent.tiers) for agent in inputs)
 
 
 def _message_bytes(admin: AdminClient, topics: list[str]) -> dict[str, int]:

@@ -95,7 +95,7 @@ class Agent:
             )
         try:
             return self.decode_raw(value)
-        except Exception as error:
+        except BaseException as error:
             raise DecodeFailed(f"the value is not what value={self.type_name} declares: {error}") from error
 
     def cause(self, message: Message, error: Exception) -> Exception:

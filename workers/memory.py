@@ -1,7 +1,8 @@
 """One partition in memory: what `workers.testing` puts in the place of Kafka around a worker's task."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
@@ -9,6 +10,7 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Mess
 from workers.agent import Agent
 from workers.codec import Codec, decoder, takes_null
 from workers.dead_letter_topic import SentLetter
+from workers.endings import WorkerMustEnd
 from workers.records import Headers, TopicPartition
 from workers.sink import Parcel, Refusal
 from workers.slot import SLOT_BYTES
@@ -80,13 +82,44 @@ class Lane:
         self._source = MemorySource(place)
         sink = MemorySink(agent.codec, results, dead_letters, retries)
         words = memoryview(bytearray(SLOT_BYTES)).cast("q")
+        agent = replace(agent, handler=_let_through(agent.handler))
         self._task = PartitionTask(agent, self._source, sink, words, Unhurried(), group=group, flush_interval=0.0)
 
     def feed(self, key: bytes | None, values: Iterable[bytes | None], headers: Headers, timestamp: int) -> None:
         """Have the task poll records together and handle them to their end."""
         for value in values:
             self._source.append(key, value, headers, timestamp)
-        self._task.turn()
+        try:
+            self._task.turn()
+        except Escaped as escaped:
+            raise escaped.raised from None
+
+
+class Escaped(WorkerMustEnd):
+    """A handler was interrupted by what is its caller's: Ctrl-C, or the end of a test.
+
+    Args:
+        raised: by what.
+    """
+
+    def __init__(self, raised: BaseException) -> None:
+        super().__init__(type(raised).__name__)
+        self.raised = raised
+
+
+def _let_through(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A worker takes all that a handler raises for its record's failure; a test's own end is no record's."""
+
+    @wraps(handler)
+    def handle(*arguments: Any) -> Any:
+        try:
+            return handler(*arguments)
+        except (Exception, SystemExit):
+            raise
+        except BaseException as raised:
+            raise Escaped(raised) from raised
+
+    return handle
 
 
 class MemorySource:

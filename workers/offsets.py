@@ -45,7 +45,7 @@ class Offsets:
         Raises:
             as `flush`.
         """
-        if self._withheld or self._words[COMMITTABLE] == self._safe():
+        if self._withheld or not self.behind:
             return
         if self._outbox.holding:
             self._pass_mark()
@@ -55,7 +55,7 @@ class Offsets:
             self._mark, self._marked_at = self._safe(), monotonic_ns()
             self._outbox.hold()
             self._pass_mark()
-        if (idle and self._words[COMMITTABLE] != self._safe()) or self._outbox.refused():
+        if (idle and self.behind) or self._outbox.refused():
             self.flush(settle)
 
     def flush(self, settle: Settle) -> None:
@@ -78,6 +78,11 @@ class Offsets:
     def rewind(self, cause: Rewind) -> None:
         """Take back what is not committed; nothing can be, here."""
         raise AssertionError("only transactions can be taken back") from cause
+
+    @property
+    def behind(self) -> bool:
+        """Whether some of what is done is not committable yet."""
+        return self._words[COMMITTABLE] != self._safe()
 
     def cap(self, offset: int | None) -> None:
         """From now on nothing at or above `offset` is committable, wherever the position is; None: all is again."""

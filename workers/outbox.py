@@ -184,7 +184,7 @@ class Outbox:
         if len(self._held) >= self._most.records or self._held_bytes >= self._most.size:
             return False
         self._held.append((parcel, origin))
-        self._held_bytes += len(parcel.value or b"")
+        self._held_bytes += len(parcel.value or b"") + (len(origin) if isinstance(origin, Message) else 0)
         return True
 
     def may_go_on(self) -> bool:

@@ -16,6 +16,10 @@ PACKET_BYTES: Final = 128 * 1024
 """The longest message; far below a Unix socket's default buffer of 208 KiB, so that a send never blocks for long."""
 
 
+MOST_TEXT: Final = 16_000
+"""Characters of an error that travel to the supervisor."""
+
+
 class Setup(msgspec.Struct, frozen=True, tag=True):
     """First message to the fork server: what all its workers share."""
 
@@ -109,6 +113,11 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
 
     reason: WorkerExit
     message: str = ""
+
+    @classmethod
+    def told(cls, reason: WorkerExit, text: str) -> "Ended":
+        """With the end of a text of whatever length and characters."""
+        return cls(reason, text[-MOST_TEXT:].encode(errors="backslashreplace").decode())
 
 
 ToForkServer = Setup | Fork

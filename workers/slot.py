@@ -33,6 +33,9 @@ AWAITS: Final = 7
 IN_HAND: Final = 8
 """The offset of the record in hand, as it is looked at ten times a second within a turn: a sign of life; else 0."""
 
+LOOKED: Final = 9
+"""Nanoseconds of the monotonic clock at which the thread beside the loop last ran, which it does ten times a second."""
+
 # Counters, from 0 at the incarnation's start.
 RECORDS: Final = 10
 RESULTS: Final = 11

@@ -203,7 +203,7 @@ class PartitionTask:
     def _handle_with_care(self, message: Message, position: int) -> Failed | None:
         """Handle one record that may do harm."""
         offset, sent = offset_of(message), self._set_aside()
-        if self._care.alone(offset):
+        if self._care.alone(offset) and self._offsets.behind:
             self._offsets.flush(self._failures.settle_refusals)
         if self._failures.settle_with_care(message, self._care.condemned.get(offset)):
             self._words[POSITION] = position

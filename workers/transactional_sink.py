@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 from threading import RLock
-from time import monotonic_ns, sleep
+from time import monotonic_ns
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -28,9 +28,6 @@ class Alive(Protocol):
 CALL_SECONDS: Final = 0.5
 """How long a call of the transactional producer is told to block before the worker gives a sign of life. While brokers
 are away it may not return for many seconds more."""
-
-AGAIN_SECONDS: Final = 0.1
-"""Between two questions to brokers that have just said that they cannot answer."""
 
 FIRST_CALLS: Final = (0.02, 0.04, 0.08, 0.16, 0.32)
 """The same for the first calls for a transactional id. What its last owner left open is ended in some milliseconds, but
@@ -204,12 +201,8 @@ class TransactionalSink(KafkaSink):
         known = [*self.refusals, *self._suspected]
         return known[0].error if known else None
 
-    def insist(self, call: Callable[[], T], passing: frozenset[int] = frozenset()) -> T:
+    def insist(self, call: Callable[[], T]) -> T:
         """Repeat a call until it is known how it ended, however long the brokers take.
-
-        Args:
-            call: of a client; what it returns is returned.
-            passing: codes of errors that are of a moment, though the client does not tell.
 
         Raises:
             Fenced: another worker has taken over, or the transaction was open for too long.
@@ -218,7 +211,7 @@ class TransactionalSink(KafkaSink):
         """
         while True:
             try:
-                return self._waiting(call)
+                return self.waiting(call)
             except SystemError:
                 continue  # the next call fails with what is the matter
             except KafkaException as raised:
@@ -229,21 +222,18 @@ class TransactionalSink(KafkaSink):
                     raise Fenced(f"{error.name()}: {error.str()}") from raised
                 if error.fatal():
                     raise SinkFailed(f"{error.name()}: {error.str()}") from raised
-                passes = error.code() in passing
-                if not (passes or error.retriable() or error.code() == KafkaError._TIMED_OUT):
+                if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
                 self._serve()
                 if self._connection.given_up:
                     raise SinkFailed(GIVEN_UP) from raised
-                if passes:
-                    sleep(AGAIN_SECONDS)  # it was told at once
 
     def _await_lock(self) -> None:
         while not self.lock.acquire(timeout=CALL_SECONDS):
             self._alive(awaits=True)
         self._alive(awaits=False)
 
-    def _waiting(self, call: Callable[[], T]) -> T:
+    def waiting(self, call: Callable[[], T]) -> T:
         """Make a call that may take much longer than it was told to, while brokers are away."""
         if self.beside is not None:
             self.beside()

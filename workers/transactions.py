@@ -100,7 +100,7 @@ class TransactionalOffsets(Offsets):
         Raises:
             as `flush`.
         """
-        if self._words[COMMITTABLE] == self._safe():
+        if not self.behind:
             self.prove()
         elif self._due(idle=idle):
             self.flush(settle)

@@ -17,11 +17,9 @@ from workers.endings import WorkerExit
 from workers.log import log
 from workers.protocol import Channel, Drain, Ended, ToWorker
 from workers.records import offset_of
-from workers.slot import AWAITS, BEAT, IN_HAND, LEASE
+from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, LOOKED
 from workers.turn import Turn
 
-MOST_TEXT: Final = 16_000
-"""Characters of an error that travel to the supervisor."""
 TICK: Final = 0.1
 SLICE_NS: Final = 20_000_000
 """How long a turn may take before the next tick ends it, so that results are flushed and offsets told in time."""
@@ -114,7 +112,7 @@ class Watch:
             traceback.print_exc()
             try:
                 # Announced, or it would be held against the record in hand.
-                self._channel.send(Ended(WorkerExit.CRASHED, traceback.format_exc()[-MOST_TEXT:]))
+                self._channel.send(Ended.told(WorkerExit.CRASHED, traceback.format_exc()))
             finally:
                 os._exit(WorkerExit.CRASHED)
 
@@ -123,6 +121,7 @@ class Watch:
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         while True:
+            self._words[LOOKED] = monotonic_ns()
             if poll.poll(TICK * 1000):
                 self._obey()
                 continue

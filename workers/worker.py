@@ -11,7 +11,7 @@ from workers import kafka, metrics
 from workers.app import App
 from workers.care import Care, Condemned
 from workers.delayed_source import DelayedSource
-from workers.endings import CannotStart, Fenced, WorkerExit, WorkerMustEnd
+from workers.endings import CannotStart, WorkerExit, WorkerMustEnd
 from workers.errors import WorkerKiller
 from workers.guarantee import Guarantee
 from workers.guard import Guard
@@ -29,7 +29,7 @@ from workers.statistics import ClientStatistics
 from workers.takeover import begin
 from workers.task import PartitionTask
 from workers.transactional_sink import TransactionalSink
-from workers.watch import MOST_TEXT, Watch
+from workers.watch import Watch
 
 CONNECT_SECONDS: Final = 1.0
 """How long a worker waits for its producer's connection before it begins all the same."""
@@ -58,7 +58,7 @@ def live(
         reason, text = end.exit, str(end)
     except BaseException:  # noqa: BLE001 - whatever it is, the supervisor is told
         reason, text = WorkerExit.CRASHED, traceback.format_exc()
-    channel.send(Ended(reason, text[-MOST_TEXT:]))
+    channel.send(Ended.told(reason, text))
     return reason
 
 
@@ -76,8 +76,8 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
     try:
         app.start()
         task = _connect(app, setup, job, words, watch)
-    except Fenced:
-        raise  # somebody was quicker: neither the app nor its settings are at fault
+    except WorkerMustEnd:
+        raise  # somebody was quicker, or brokers fail: neither the app nor its settings are at fault
     except (Exception, SystemExit) as error:
         raise CannotStart(traceback.format_exc()) from error
     channel.send(Ready())
@@ -114,6 +114,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
     agent = app.agent_for(job.topic)
     most = min(settings.batch_size, settings.flush_records or settings.batch_size)
+    if agent.delay:
+        most = min(most, ahead(job.room).records)
     reading = KafkaSource(consumer, job.topic, job.partition, start, most, statistics.source)
     source: Source = DelayedSource(reading, agent.delay, ahead(job.room)) if agent.delay else reading
     if not atomic:  # whose producer has waited before

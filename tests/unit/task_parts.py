@@ -7,6 +7,7 @@ from typing import Any
 from tests.unit.messages import message
 from workers import App
 from workers.errors import ResultRefused
+from workers.queues import HELD, Most
 from workers.records import offset_of
 from workers.replay import Replays
 from workers.sink import Parcel, Refusal
@@ -155,6 +156,7 @@ class Bench:
         batches: what its polls find.
         brokers: where results go.
         flush_interval: seconds; so long by default that nothing is flushed but for another reason.
+        held: how many results may be held back.
         replays: which replayed records it handles.
         linger: seconds for which results wait for company where there is no backlog; None: the sink knows.
     """
@@ -165,6 +167,7 @@ class Bench:
         *batches: Batch,
         brokers: Brokers | None = None,
         flush_interval: float = 3600,
+        held: Most = HELD,
         replays: Replays = Replays.OWN,
         linger: float | None = None,
     ) -> None:
@@ -180,6 +183,7 @@ class Bench:
             self.word,
             group=app.group,
             flush_interval=flush_interval,
+            held=held,
             replays=replays,
             linger=linger,
         )

@@ -9,6 +9,7 @@ from supervisor.figures import MIB, SUPERVISOR_BYTES
 from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, B, Clock, Stage
 from workers import kafka
+from workers.dead_letter import ENVELOPE_BYTES
 from workers.queues import RECORD_BYTES, ahead, fetched, held, unsent
 
 
@@ -38,7 +39,7 @@ def test_the_largest_message_is_reckoned_with() -> None:
     with capture_logs() as logs:
         MemoryBudget(needed(4)).room(4, MIB)
     (entry,) = logs
-    assert entry["needed"] == needed(4, MIB) == needed(4) + 4 * 3 * MIB
+    assert entry["needed"] == needed(4, MIB) == needed(4) + 4 * (8 * (MIB + ENVELOPE_BYTES) - LEAST_ROOM)
 
 
 @pytest.mark.parametrize("room", [1, MIB, 64 * MIB])

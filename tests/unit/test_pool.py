@@ -12,7 +12,7 @@ from tests.unit.supervisor_parts import A, B, C, Clock, Stage
 from workers.endings import WorkerExit
 from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed, Metadata
 from workers.records import TopicPartition
-from workers.slot import COMMITTABLE, LEASE, POLLED, POSITION
+from workers.slot import COMMITTABLE, LEASE, LOOKED, POLLED, POSITION
 
 PID = 4_000_000
 """A process id that no process has: above the kernel's highest."""
@@ -301,6 +301,7 @@ def test_a_record_that_may_have_kept_a_transaction_open_is_alone_the_next_time(s
     running(stage)
     words = stage.table[stage.forks.jobs[0].slot]
     words[POLLED] = words[POSITION] + 10
+    words[LOOKED] = round(clock.now * 1e9)
     for _ in range(4):  # no sign of life, and none is due yet
         clock.passes(0.9)
         stage.pool.reconcile(0)

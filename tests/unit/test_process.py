@@ -165,15 +165,15 @@ def test_the_time_that_a_worker_was_stopped_is_not_its_records(scene: Scene) -> 
     scene.worker.forked(process.pid)
     scene.words[POLLED] = scene.words[POSITION] + 9
     scene.worker.watch_life(0.0, LIMITS)
-    scene.worker.watch_life(LOOK_SECONDS, LIMITS)
+    scene.worker.watch_life(0.4, LIMITS)
     os.kill(process.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
-    scene.worker.watch_life(0.4, LIMITS)
+    scene.worker.watch_life(LOOK_SECONDS, LIMITS)
     os.kill(process.pid, signal.SIGCONT)
     os.waitid(os.P_PID, process.pid, os.WCONTINUED | os.WNOWAIT)
-    scene.worker.watch_life(0.4, LIMITS)
+    scene.worker.watch_life(LOOK_SECONDS, LIMITS)
     assert scene.worker.killed_for is None, "it had 0.9 of its 1.0 s"
-    scene.worker.watch_life(0.2, LIMITS)
+    scene.worker.watch_life(LOOK_SECONDS, LIMITS)
     assert scene.worker.hung
     assert process.wait(10) == -signal.SIGABRT
     scene.worker.close()

@@ -65,6 +65,14 @@ def test_the_second_death_condemns() -> None:
     assert suspects.careful_until == 10, "care reaches as far as any dead worker had polled"
 
 
+def test_a_record_that_was_alone_is_named_by_its_death() -> None:
+    suspects = Suspects(2)
+    suspects.isolate(1000)
+    suspects.add(SEGFAULT._replace(position=150, polled=1000), "signal SIGSEGV")
+    suspects.add(SEGFAULT._replace(position=700, polled=1000), "signal SIGSEGV")
+    assert suspects.condemned(150) == {}, "each has killed but one"
+
+
 def test_a_death_counts_for_one_record() -> None:
     suspects = Suspects(2)
     for position in (7, 8, 9):

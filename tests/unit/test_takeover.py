@@ -6,9 +6,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.unit.transaction_parts import PLACE, Clock, Parts
-from workers.endings import SinkFailed
-from workers.takeover import begin
-from workers.transactional_sink import AGAIN_SECONDS
+from workers.endings import SinkFailed, SourceFailed
+from workers.takeover import AGAIN_SECONDS, PATIENCE_SECONDS, begin
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ def test_where_a_worker_begins(parts: Parts, committed: int, first: int, end: in
 )
 def test_brokers_that_come_and_go_are_waited_for(parts: Parts, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("workers.transactional_sink.sleep", waits.append)
+    monkeypatch.setattr("workers.takeover.sleep", waits.append)
     consumer = Committed(60, 0, 90)
     consumer.errors = [KafkaError(code)] * 3
     assert begin(parts.sink, cast("Consumer", consumer), 40) == 60
@@ -90,3 +89,19 @@ def test_what_does_not_pass_is_told(parts: Parts) -> None:
     consumer.errors = [KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)]
     with pytest.raises(KafkaException, match="GROUP_AUTHORIZATION_FAILED"):
         begin(parts.sink, cast("Consumer", consumer), 40)
+
+
+def test_brokers_that_stay_away_are_another_workers_to_ask(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("workers.takeover.monotonic", lambda: now)
+
+    def passes(_: float) -> None:
+        nonlocal now
+        now += 1.0
+
+    monkeypatch.setattr("workers.takeover.sleep", passes)
+    consumer = Committed(60, 0, 90)
+    consumer.errors = [KafkaError(KafkaError._TRANSPORT)] * 1000
+    with pytest.raises(SourceFailed, match="do not say what is committed"):
+        begin(parts.sink, cast("Consumer", consumer), 40)
+    assert now == 101.0 + PATIENCE_SECONDS

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -243,6 +244,24 @@ def test_what_is_no_exception_is_its_records_failure_too(batch: int | None) -> N
     (letter,) = bench.brokers.letters()
     assert letter["pool.error.message"] == b"the handler raised CancelledError, which is no Exception"
     assert letter["pool.attempts"] == b"2"
+    assert bench.committable == 2
+
+
+def test_a_value_that_interrupts_its_decoding_is_its_records_failure() -> None:
+    class Strict(msgspec.Struct):
+        text: str
+
+        def __post_init__(self) -> None:
+            if self.text == "a":
+                raise asyncio.CancelledError
+
+    app = make_app(Retry(attempts=2, backoff=0))
+    app.agent("in", value=Strict, output="out")(lambda strict: strict)
+    bench = Bench(app, records(b'{"text":"a"}', b'{"text":"b"}'))
+    bench.run()
+    (letter,) = bench.brokers.letters()
+    assert letter["pool.error.class"] == b"workers.errors.DecodeFailed"
+    assert bench.brokers.values() == [b'{"text":"b"}']
     assert bench.committable == 2
 
 

@@ -119,6 +119,18 @@ def test_a_handler_may_raise_stop_iteration(app: App) -> None:
     assert letter.header("pool.error.class") == b"workers.errors.HandlerFailed"
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), pytest.fail.Exception("must not be called")])
+def test_what_ends_the_test_is_no_records_failure(app: App, interruption: BaseException) -> None:
+    @app.agent("in", value=str, codec="raw")
+    def interrupted(text: str) -> None:
+        raise interruption
+
+    with Driver(app) as driver:
+        with pytest.raises(type(interruption)):
+            driver.send("in", "a")
+        assert driver.dead_letters() == []
+
+
 def test_a_record_without_dead_letters_is_fatal(app: App) -> None:
     @app.agent("strict", value=str, dead_letter=None)
     def strict(_text: str) -> None:
