@@ -8,8 +8,8 @@ For each count, with Kafka's own heartbeat and `/status` served:
   log; CPU of all its processes over `--idle` seconds, in % of one core; then their memory (PSS); then SIGTERM, with the
   time until the last worker has drained, and until the pool has ended;
 - a backlog of `--records` over all partitions: throughput, CPU and peak memory as `tests.benchmarks.throughput` tells
-  them, alerts held against the readings; and its peak memory once more with a `memory_budget` of 512M, where that is
-  enough for so many workers.
+  them, alerts held against the readings; and its peak memory once more with a `memory_budget` that leaves each
+  worker 10 MiB for its queues.
 
 The broker shares the two cores. Exit 1 where 64 idle workers take 10 % of a core, a drain more than a second, or a pool
 more than its budget.
@@ -26,8 +26,8 @@ from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 
-from supervisor.budget import needed
-from supervisor.figures import MIB
+from supervisor.budget import WORKER_BYTES
+from supervisor.figures import MIB, SUPERVISOR_BYTES
 from tests.benchmarks.footprint import cpu_of, family, memory, parents
 from tests.benchmarks.sensor_job import APP, job
 from tests.benchmarks.tables import Bound, show, verdict
@@ -41,7 +41,8 @@ COUNTS: Final = (1, 4, 16, 64)
 MOST_IDLE_PERCENT: Final = 10.0
 """Of one core, for all processes of a pool of 64."""
 MOST_DRAIN_SECONDS: Final = 1.0
-BUDGET_MIB: Final = 512
+ROOM: Final = 10 * MIB
+"""For a worker's queues, where there is a budget; without one they may take several times as much."""
 DEFAULTS: Final = {"KAFKA_SESSION_TIMEOUT_MS": "45000", "KAFKA_HEARTBEAT_INTERVAL_MS": "3000"}
 """librdkafka's own, in place of the tests' quick ones."""
 SETTLE_SECONDS: Final = 3.0
@@ -87,11 +88,9 @@ def idle(topics: Topics, partitions: int, seconds: float, directory: Path, env: 
     return Idle(max(ready) - min(started), percent, held, max(drained) - told, end)
 
 
-def budgeted(bench: Bench, workers: int) -> float | None:
-    """The most that a pool holds in MiB, the broker not counted, given a budget; None where that is too small."""
-    if needed(workers) > BUDGET_MIB * MIB:
-        return None
-    return bench.pool(settings={"memory_budget": f"{BUDGET_MIB}M"}).memory
+def budget_of(workers: int) -> int:
+    """A budget for so many workers, in MiB."""
+    return (SUPERVISOR_BYTES + workers * (WORKER_BYTES + ROOM)) // MIB
 
 
 def at(events: Iterable[Mapping[str, Any]]) -> Sequence[float]:
@@ -108,13 +107,13 @@ def main() -> int:
     options = parser.parse_args()
     env = dict(pair.split("=", 1) for pair in options.env)
     exit_on_term()
-    found: dict[int, tuple[Idle, Run, float | None]] = {}
+    found: dict[int, tuple[Idle, Run, Run]] = {}
     with provide(lasting=True) as broker, TemporaryDirectory() as directory:
         Bench(broker.bootstrap, min(options.records, 1_000_000), 4).pool()  # not counted: the broker's JVM compiles
         for count in options.counts:
             stands_by = idle(Topics(broker.bootstrap), count, options.idle, Path(directory), env)
             bench = Bench(broker.bootstrap, options.records, count)
-            run, within = bench.pool(), budgeted(bench, count)
+            run, within = bench.pool(), bench.pool(settings={"memory_budget": f"{budget_of(count)}M"})
             found[count] = stands_by, run, within
             Console(stderr=True).print(f"{count}: {run.rate:,.0f}/s, idle {stands_by.percent:.1f} %", highlight=False)
     rows, bounds = [], []
@@ -125,7 +124,7 @@ def main() -> int:
                 f"{run.rate:,.0f}",
                 f"{run.cpu:.2f}",
                 f"{run.memory:,.0f}",
-                "-" if within is None else f"{within:,.0f}",
+                f"{within.memory:,.0f} of {budget_of(count):,}",
                 f"{stands_by.start:.2f}",
                 f"{stands_by.percent:.1f}",
                 f"{stands_by.memory:,.0f}",
@@ -133,8 +132,7 @@ def main() -> int:
                 f"{stands_by.end:.2f}",
             )
         )
-        if within is not None:
-            bounds.append(Bound(f"{count} workers, MiB with a budget", within, BUDGET_MIB))
+        bounds.append(Bound(f"{count} workers, MiB with a budget", within.memory, budget_of(count)))
         bounds.append(Bound(f"{count} workers, s until drained", stands_by.drain, MOST_DRAIN_SECONDS))
         if count <= max(COUNTS):
             bounds.append(Bound(f"{count} workers idle, % of a core", stands_by.percent, MOST_IDLE_PERCENT))
@@ -143,7 +141,7 @@ def main() -> int:
         "records/s",
         "CPU s per million",
         "peak MiB",
-        f"of {BUDGET_MIB}M",
+        "of a budget",
         "start s",
         "idle CPU %",
         "idle MiB",
