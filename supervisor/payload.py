@@ -39,7 +39,7 @@ class Payload(Protocol):
     """Makes the generator's records."""
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
-        """The records of these numbers, in their order.
+        """The records of these numbers, in their order; one that is sent twice is there twice, as the same object.
 
         Args:
             seqs: their numbers.
