@@ -86,10 +86,21 @@ def test_in_bulk_numbers_times_and_shares_are_the_same(step: int, marked: bool) 
     assert sum(found) == pytest.approx(0.2 * len(found), rel=0.1)
 
 
+@pytest.mark.parametrize("step", [1, 7])
+@pytest.mark.parametrize("marked", [False, True])
+def test_in_bulk_values_are_padded_to_their_size_whatever_digits_their_numbers_have(step: int, marked: bool) -> None:
+    payload = sensors(size=200, marked=marked)
+    for first in (0, 8000, 9000, 10_000, 99_000, 999_000, 1_000_000, 15_000_000):
+        seqs = range(first * step, (first + 1000) * step, step)
+        found = [message["value"] for _, batch in payload.bulk(seqs, DUE) for message in batch]
+        assert {len(value) for value in found} == {200}
+        assert [msgspec.json.decode(value)["seq"] for value in found] == list(seqs)
+
+
 def test_in_bulk_readings_are_made_anew_now_and_then() -> None:
     payload = sensors()
     seen = set()
-    for first in range(1000, 16_000 * 130, 16_000):
+    for first in range(16_000_000, 16_000_000 + 16_000 * 130, 16_000):
         _, batch = next(iter(payload.bulk(range(first, first + 1000), DUE)))
         seen.add(tuple(message["value"].partition(b',"sent_at')[0] for message in batch))
     assert len(seen) == 3  # of 130 times that the place was sent
