@@ -2,6 +2,7 @@
 
 import random
 import zlib
+from collections import Counter
 from itertools import pairwise
 
 import msgspec
@@ -126,6 +127,19 @@ def test_zipf_prefers_the_first_keys() -> None:
     assert taken.count(0) > 3 * taken.count(9)
 
 
+@pytest.mark.parametrize("of", [1, 2, 5])
+def test_zipf_is_the_same_however_many_processes_send(of: int) -> None:
+    taken: Counter[int] = Counter()
+    for first in range(of):
+        taken.update(Keys(1000, 1.1, random.Random(first), first=first, of=of).take(100_000 // of))
+    whole = sum(rank**-1.1 for rank in range(1, 1001))
+    for key in (0, 1, 2, 9):
+        assert taken[key] == pytest.approx(100_000 * (key + 1) ** -1.1 / whole, rel=0.06)
+
+
 def test_no_two_processes_share_a_key() -> None:
     taken = [set(Keys(10, None, random.Random(1), first=first, of=3).take(500)) for first in range(3)]
     assert taken == [{0, 3, 6, 9}, {1, 4, 7}, {2, 5, 8}]
+    few = [set(Keys(10, 1.0, random.Random(1), first=first, of=2).take(5000)) for first in range(2)]
+    assert few[0] | few[1] == set(range(10))
+    assert not few[0] & few[1]
