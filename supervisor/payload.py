@@ -120,9 +120,12 @@ def marked_number(temperature: float) -> int:
     return int(f"{temperature:.{MARK_DIGITS + 1}f}"[-MARK_DIGITS:])
 
 
-_PAD: Final = b',"pad":""}'
-
-
 def pad(value: bytes, size: int) -> bytes:
-    """Lengthen a JSON object to `size` bytes by a field that no reader asks for."""
-    return value[:-1] + _PAD[:-2] + b"x" * (size - len(value) - len(_PAD) + 1) + _PAD[-2:]
+    """Lengthen a JSON object to `size` bytes."""
+    return with_pad(value, b"x" * (size - len(with_pad(value, b""))))
+
+
+def with_pad(value: bytes, text: bytes) -> bytes:
+    """A JSON object with a field more, that no reader asks for."""
+    fields = value[:-1].rstrip()
+    return b'%s%s"pad":"%s"}' % (fields, b"" if fields == b"{" else b",", text)
