@@ -88,19 +88,21 @@ class Pages:
         keys: which devices report.
         value: makes a reading.
         partitioner: tells the partition of a key; None: that is left to the producer.
+        padded: whether values are, so that numbers with other digits need pages of their own.
     """
 
-    def __init__(self, keys: Keys, value: MakeValue, partitioner: Partitioner | None) -> None:
+    def __init__(self, keys: Keys, value: MakeValue, partitioner: Partitioner | None, *, padded: bool) -> None:
         self._keys = keys
         self._value = value
         self._partitioner = partitioner
+        self._padded = padded
         self._pages: dict[int, _Page] = {}
 
     def page(self, number: int, seqs: range, due: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Page `number` of the load, whose records have these numbers."""
         place = number % _PAGES
         page = self._pages.get(place)
-        if page is None or page.uses >= _USES or page.widths != _widths(seqs):
+        if page is None or page.uses >= _USES or (self._padded and page.widths != _widths(seqs)):
             page = self._pages[place] = _Page(self._keys, self._value, self._partitioner, seqs, due)
         return page.batches(number * seqs.step, due)
 
@@ -111,5 +113,5 @@ def _timed(due: int, leading: int) -> bytes:
 
 
 def _widths(seqs: range) -> tuple[int, int]:
-    """How many digits the first and the last number have: others would take other room in a page."""
+    """How many digits the first and the last number have."""
     return len(str(seqs[0])), len(str(seqs[-1]))

@@ -85,7 +85,7 @@ class SensorPayload:
         self._marked = marked
         self._random = chance.random
         self._celsius: dict[int, float] = {}
-        self._pages = Pages(self._keys, self._value, partitioner)
+        self._pages = Pages(self._keys, self._value, partitioner, padded=size > 0)
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         return [
