@@ -41,6 +41,7 @@ class Numbered:
 
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
+        self.weight = payload.weight
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         messages = self._payload.messages(seqs, dues)
@@ -67,6 +68,7 @@ class Flawed:
         self, payload: Payload, shares: Mapping[Flaw, float], size: int, late: int, chance: random.Random
     ) -> None:
         self._payload = Numbered(payload)
+        self.weight = payload.weight + int(shares.get(Flaw.OVERSIZED, 0.0) * size)
         self._flaws = [*shares, None]
         self._weights = list(accumulate([*shares.values(), max(0.0, 1 - sum(shares.values()))]))
         self._late = late

@@ -1,6 +1,8 @@
 """Payload of any type that msgspec knows: each record's value is drawn from the type's fields and constraints."""
 
+import math
 import random
+import statistics
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -57,7 +59,7 @@ class StructPayload:
                 has = ", ".join(fields) or "none"
                 raise LoadRefused(f"--key {key}: {_name(kind)} has no such field; it has {has}")
             self._key_values = _key_values(key, fields[key], keys.count)
-        self._try(kind)
+        self.weight = self._try(kind)
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         keys = self._keys.take(len(seqs))
@@ -82,9 +84,10 @@ class StructPayload:
             encoded = pad(encoded, self._size)
         return {"key": text, "value": encoded}
 
-    def _try(self, kind: Any) -> None:
-        """Have some values read, so that what is sent is of the type."""
-        for message in self.messages(range(_TRIED), [_MOMENTS[0]] * _TRIED):
+    def _try(self, kind: Any) -> int:
+        """Have some values read, so that what is sent is of the type; how long they are."""
+        messages = self.messages(range(_TRIED), [_MOMENTS[0]] * _TRIED)
+        for message in messages:
             try:
                 msgspec.json.decode(message["value"], type=kind)
             except msgspec.ValidationError as failure:
@@ -92,6 +95,7 @@ class StructPayload:
                     f"--type: no values of {_name(kind)} can be drawn: {failure} in {message['value'].decode()};"
                     " give a file of records instead (--file)"
                 ) from failure
+        return math.ceil(statistics.fmean(len(message["value"]) for message in messages))
 
 
 def _type_info(kind: Any) -> inspect.Type:

@@ -15,6 +15,8 @@ MARK_DIGITS: Final = 10
 """Digits of a marked temperature that are the record's number; they begin behind the tenths."""
 
 _COLDEST, _WARMEST = 19.0, 49.0
+_BYTES: Final = 110
+"""About what a reading has, where it is not padded."""
 _HEAT: Final = 31.1
 """What makes any reading a hot one."""
 
@@ -37,6 +39,9 @@ class Reading(msgspec.Struct):
 
 class Payload(Protocol):
     """Makes the generator's records."""
+
+    weight: int
+    """About how many bytes a value has."""
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         """The records of these numbers, in their order; one that is sent twice is there twice, as the same object.
@@ -79,6 +84,7 @@ class SensorPayload:
         partitioner: Partitioner | None = None,
     ) -> None:
         chance = chance or random.Random()
+        self.weight = max(size, _BYTES)
         self._keys = keys or Keys(1000, None, chance)
         self._hot = hot
         self._size = size

@@ -14,7 +14,9 @@ from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Unlimited
 
 _SLICE: Final = PAGE
-"""Records sent between two looks at the clock and at what the brokers say."""
+"""Records sent between two looks at the clock and at what the brokers say, at most."""
+_SLICE_BYTES: Final = 4 * 1024 * 1024
+"""What they weigh at most, so that few records lie here beside the producer's queue."""
 _QUEUE_FULL_WAIT: Final = 0.005
 _PUNCTUAL_SECONDS: Final = 0.1
 """A record sent no later than this kept the schedule."""
@@ -75,6 +77,7 @@ class Sender:
         self._queue = queue
         self._bulk = bulk
         self._overtime = overtime
+        self._slice = max(1, min(_SLICE, _SLICE_BYTES // payload.weight))
         self.position = 0
         """How many records of the schedule were made, to be handed over at once, or when the producer has room."""
         self._made: list[_Made] = []
@@ -121,7 +124,7 @@ class Sender:
                 self._poll(_QUEUE_FULL_WAIT)
                 self._hand_over(self._made)
             elif self.position < due:
-                self._send(min(due - self.position, _SLICE - self.position % _SLICE))
+                self._send(min(due - self.position, self._slice - self.position % self._slice))
             if self._over(elapsed, due):
                 self.stop()
             elif self.position >= due and not self._made:

@@ -247,6 +247,14 @@ def test_lines_are_sent_as_they_are_again_from_the_first(tmp_path: Path) -> None
     assert found == [first, (b"7", b'{"id": 7}'), (None, b'{"id": null}'), first]
 
 
+def test_what_values_weigh_is_told(tmp_path: Path) -> None:
+    file = FilePayload(written(tmp_path, f'{{"id": "{"x" * 100_000}"}}\n{{}}\n'), None)
+    assert file.weight == pytest.approx(50_000, rel=0.01)
+    assert structs(Order, size=4000).weight == 4000
+    flaws = Flawed(file, {Flaw.OVERSIZED: 0.5, Flaw.LATE: 0.1}, 900_000, 0, random.Random(1))
+    assert flaws.weight == pytest.approx(500_000, rel=0.01)
+
+
 def test_times_are_read_in_every_unit_and_in_iso_8601(tmp_path: Path) -> None:
     given = ["1770000000", "1770000000500", "1770000001000000", "1770000002000000000", '"2026-02-02T02:40:03Z"']
     file = FilePayload(written(tmp_path, "".join(f'{{"t": {one}}}\n' for one in given)), None)

@@ -184,6 +184,22 @@ def test_a_queue_that_is_full_by_its_bytes_keeps_nobody_from_ending_the_load(bul
 
 
 @pytest.mark.parametrize("bulk", [False, True])
+def test_few_large_records_are_made_at_once(bulk: bool) -> None:
+    made: list[int] = []
+
+    class Noting(SensorPayload):
+        def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
+            made.append(len(seqs))
+            return super().messages(seqs, dues)
+
+    sender = make_sender("127.0.0.1:1", Unlimited(), payload=Noting(size=900_000), kbytes=100_000, bulk=bulk)
+    sender.run_until(time.monotonic() + 0.3)
+    sender.abandon()
+    assert len(made) > 10
+    assert set(made) == {4}
+
+
+@pytest.mark.parametrize("bulk", [False, True])
 def test_a_queue_that_is_full_by_its_bytes_loses_nothing_and_changes_no_order(broker: str, bulk: bool) -> None:
     class Mixed(SensorPayload):
         """Every other record is much larger: where it has no room, the next one would have."""
