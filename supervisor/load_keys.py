@@ -34,7 +34,9 @@ class Keys:
 
 def most_processes(count: int, zipf: float | None) -> int:
     """How many processes can share keys: all send as many records, and the first key may not get more than that."""
-    weights = [1.0] * count if zipf is None else _weights(count, zipf)
+    if zipf is None:
+        return count
+    weights = _weights(count, zipf)
     return int(sum(weights) / weights[0])
 
 

@@ -89,7 +89,7 @@ class LoadOptions:
             (self.devices < self.processes, "--devices has to be at least --processes: no two send the same key"),
             (
                 self.processes > most,
-                f"--zipf {self.zipf} goes with {most} --processes at most: its first key is one's work",
+                f"--zipf {self.zipf} goes with {most} --processes at most: of more, none sends what its first key gets",
             ),
             (sum(self.flaws.values()) > 1, f"the shares of {', '.join(self.flaws)} are more than 1 together"),
             *self._without_effect(),
