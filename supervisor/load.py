@@ -30,7 +30,7 @@ from workers.log import configure
 from workers.settings import Settings
 
 _QUEUE: Final = 200_000
-_QUEUE_BYTES: Final = 256 * 1024 * 1024
+_QUEUE_KBYTES: Final = 256 * 1024
 _MANY: Final = 10
 
 
@@ -104,7 +104,8 @@ def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
         "enable.idempotence": True,
         "compression.type": "lz4",
         "linger.ms": 5 if bulk else 1,
-        "queue.buffering.max.messages": max(1000, min(_QUEUE, _QUEUE_BYTES // max(options.size, 200))),
+        "queue.buffering.max.messages": _QUEUE,
+        "queue.buffering.max.kbytes": _QUEUE_KBYTES,
         **settings.client("producer"),
     }
     return Work(properties, options.topic, what.payload, what.plain, when, count, options.duration)

@@ -81,14 +81,16 @@ def _path(points: Sequence[Point], x: Callable[[float], float], y: Callable[[flo
 def _hovers(lines: Sequence[Line], x: Callable[[float], float], until: float, unit: str) -> list[str]:
     """A strip for each moment, that tells its values to who points at it."""
     moments = sorted({at for line in lines for at, _ in line.points})
+    moments = moments[:: math.ceil(len(moments) / WIDTH) or 1]  # no more than there are places to point at
+    values = [(line.name, dict(line.points)) for line in lines]
     found = []
     for number, at in enumerate(moments):
         left = x(0 if number == 0 else (at + moments[number - 1]) / 2)
         right = x(until if number == len(moments) - 1 else (at + moments[number + 1]) / 2)
         told = [f"{at:.1f} s"]
-        for line in lines:
-            value = dict(line.points).get(at)
-            told.append(f"{line.name}: {'-' if value is None else f'{value:,.1f}'} {unit}".rstrip())
+        for name, points in values:
+            value = points.get(at)
+            told.append(f"{name}: {'-' if value is None else f'{value:,.1f}'} {unit}".rstrip())
         text = escape("\n".join(told))
         found.append(
             f'<rect class="hover" x="{left:.1f}" y="{_TOP}" width="{max(0.1, right - left):.1f}"'

@@ -1,6 +1,8 @@
 """Payload from a file: a JSON value a line, sent as it is."""
 
 import datetime as dt
+import math
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -36,9 +38,10 @@ class FilePayload:
         self._lines = [line for line in lines if line]
         if not self._lines:
             raise LoadRefused(f"--file {path} is empty: it has to hold a JSON value a line")
+        self.weight = math.ceil(statistics.fmean(map(len, self._lines)))
         values = [self._decode(number, line) for number, line in enumerate(self._lines, 1)]
         self._values = values
-        self._keys = [None if key is None else _text(self._field(n, v, key)) for n, v in enumerate(values, 1)]
+        self._keys = [None if key is None else key_text(self._field(n, v, key)) for n, v in enumerate(values, 1)]
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -82,7 +85,8 @@ class FilePayload:
         return LoadRefused(f"--file {self._path}, record {number}: {what}")
 
 
-def _text(value: Any) -> bytes | None:
+def key_text(value: Any) -> bytes | None:
+    """A field's value as a record's key."""
     if value is None:
         return None
     return value.encode() if isinstance(value, str) else msgspec.json.encode(value)

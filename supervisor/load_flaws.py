@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import Final
 
-from supervisor.payload import Batch, Message, Payload
+from supervisor.payload import Batch, Message, Payload, with_pad
 
 SEQ_HEADER: Final = "load.seq"
 """The record's number, in decimal digits."""
@@ -41,6 +41,7 @@ class Numbered:
 
     def __init__(self, payload: Payload) -> None:
         self._payload = payload
+        self.weight = payload.weight
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         messages = self._payload.messages(seqs, dues)
@@ -67,12 +68,13 @@ class Flawed:
         self, payload: Payload, shares: Mapping[Flaw, float], size: int, late: int, chance: random.Random
     ) -> None:
         self._payload = Numbered(payload)
+        self.weight = payload.weight + int(shares.get(Flaw.OVERSIZED, 0.0) * size)
         self._flaws = [*shares, None]
         self._weights = list(accumulate([*shares.values(), max(0.0, 1 - sum(shares.values()))]))
         self._late = late
         self._chance = chance
         # Random, or compression would make nothing of it.
-        self._junk = b',"pad":"' + base64.b64encode(chance.randbytes(size))[:size] + b'"}'
+        self._junk = base64.b64encode(chance.randbytes(size))[:size]
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         found: list[Message] = []
@@ -95,7 +97,7 @@ class Flawed:
             case Flaw.MALFORMED:
                 message["value"] = value[: len(value) // 2] if value[:1] == b"{" else b"{"
             case Flaw.OVERSIZED:
-                message["value"] = value[:-1] + self._junk if value[-1:] == b"}" else value
+                message["value"] = with_pad(value, self._junk) if value[-1:] == b"}" else value
             case Flaw.LATE:
                 message["timestamp"] = due // 1_000_000 - self._late
             case Flaw.TOMBSTONE:

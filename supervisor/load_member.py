@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, Producer
 from supervisor.payload import Payload
 from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Share, Steady, Unlimited
-from supervisor.sender import Sender
+from supervisor.sender import OVERTIME_SECONDS, Sender
 from workers.lifeline import tie_to_parent
 from workers.log import kafka_logger
 
@@ -155,6 +155,7 @@ def _sender(work: Work, order: Begin, producer: Producer, payload: Payload, numb
         step=of,
         queue=work.queue,
         bulk=work.bulk(of, order.rate),
+        overtime=OVERTIME_SECONDS if order.rate is None else None,
     )
     sender.begin_at(order.moment)
     return sender

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from supervisor.load_file import FilePayload
 from supervisor.load_flaws import Flaw, Flawed, Numbered
-from supervisor.load_keys import Keys
+from supervisor.load_keys import Keys, most_processes
 from supervisor.load_pages import crc32_partitioner
 from supervisor.load_struct import StructPayload
 from supervisor.payload import Payload, SensorPayload
@@ -76,6 +76,7 @@ class LoadOptions:
     hold: float = 10.0
 
     def __post_init__(self) -> None:
+        most = most_processes(self.devices, self.zipf)
         for wrong, text in (
             (self.profile != "steady" and self.rate is None, f"--profile {self.profile} needs --rate, its highest"),
             (self.low is not None and self.profile == "steady", "--from is for --profile ramp, step or burst"),
@@ -86,6 +87,10 @@ class LoadOptions:
             (self.time and self.rate, "--time and --rate exclude each other: a file has its own speed, or yours"),
             (self.file and self.processes > 1, "--file goes with one process: several would break its order"),
             (self.devices < self.processes, "--devices has to be at least --processes: no two send the same key"),
+            (
+                self.processes > most,
+                f"--zipf {self.zipf} goes with {most} --processes at most: of more, none sends what its first key gets",
+            ),
             (sum(self.flaws.values()) > 1, f"the shares of {', '.join(self.flaws)} are more than 1 together"),
             *self._without_effect(),
             (self.verify == self.topic, "--verify names the topic of the results, not the one that is loaded"),

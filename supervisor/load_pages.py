@@ -18,6 +18,8 @@ _PAGES: Final = 16
 _USES: Final = 64
 """How often a page is sent before its readings are made anew."""
 _NUMBER, _MARK = b"\0", b"\1"
+_MARKED: Final = 7
+"""Leading digits of a mark."""
 
 Partitioner = Callable[[bytes], int]
 MakeValue = Callable[[int, bytes, bytes], bytes]
@@ -30,24 +32,36 @@ def crc32_partitioner(partitions: int) -> Partitioner:
 
 
 class _Page:
-    """A thousand readings without the leading digits of their numbers."""
+    """A thousand readings without the leading digits of their numbers.
 
-    def __init__(self, keys: Keys, value: MakeValue, partitioner: Partitioner | None, first: int, step: int) -> None:
+    Args:
+        keys: which devices report.
+        value: makes a reading.
+        partitioner: tells the partition of a key; None: that is left to the producer.
+        seqs: the numbers that they get first.
+        due: when that is, in nanoseconds since the epoch.
+    """
+
+    def __init__(self, keys: Keys, value: MakeValue, partitioner: Partitioner | None, seqs: range, due: int) -> None:
         devices = [(device, b"device-%04d" % device) for device in keys.take(PAGE)]
         where = partitioner or (lambda _key: -1)
         devices.sort(key=lambda device: where(device[1]))
-        numbers = range(first, first + PAGE * step, step)
+        base = seqs.start // (PAGE * seqs.step) * seqs.step
         lines: dict[int, list[bytes]] = {}
-        for number, (device, _) in zip(numbers, devices, strict=True):
+        for number, (device, _) in zip(seqs, devices, strict=True):
             leading, end = divmod(number, PAGE)
-            lines.setdefault(leading, []).append(value(device, _NUMBER + b"%03d" % end, _MARK + b"%03d" % end))
-        self._texts = [(leading, b"\n".join(of_it)) for leading, of_it in lines.items()]
+            # What stands for a number is as long as it is until the value is padded.
+            blank, mark = _NUMBER * len(_timed(due, leading)), _MARK * _MARKED
+            line = value(device, blank + b"%03d" % end, mark + b"%03d" % end)
+            lines.setdefault(leading - base, []).append(line.replace(blank, _NUMBER).replace(mark, _MARK))
+        self._texts = [(more, b"\n".join(of_it)) for more, of_it in lines.items()]
         self._marked = _MARK in self._texts[0][1]
         self._messages: list[dict[str, Any]] = [{"key": key, "value": None} for _, key in devices]
         self._batches = [
             (partition, list(messages))
             for partition, messages in groupby(self._messages, key=lambda message: where(message["key"]))
         ]
+        self.widths = _widths(seqs)
         self.uses = 0
 
     def batches(self, leading: int, due: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
@@ -60,8 +74,8 @@ class _Page:
         self.uses += 1
         texts = []
         for more, text in self._texts:
-            numbered = text.replace(_NUMBER, b'%d,"seq":%d' % (due, leading + more))
-            texts.append(numbered.replace(_MARK, b"%07d" % (leading + more)) if self._marked else numbered)
+            numbered = text.replace(_NUMBER, _timed(due, leading + more))
+            texts.append(numbered.replace(_MARK, b"%0*d" % (_MARKED, leading + more)) if self._marked else numbered)
         for message, message["value"] in zip(self._messages, b"\n".join(texts).split(b"\n"), strict=True):  # noqa: B007
             pass
         return iter(self._batches)
@@ -74,19 +88,30 @@ class Pages:
         keys: which devices report.
         value: makes a reading.
         partitioner: tells the partition of a key; None: that is left to the producer.
+        padded: whether values are, so that numbers with other digits need pages of their own.
     """
 
-    def __init__(self, keys: Keys, value: MakeValue, partitioner: Partitioner | None) -> None:
+    def __init__(self, keys: Keys, value: MakeValue, partitioner: Partitioner | None, *, padded: bool) -> None:
         self._keys = keys
         self._value = value
         self._partitioner = partitioner
+        self._padded = padded
         self._pages: dict[int, _Page] = {}
 
     def page(self, number: int, seqs: range, due: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Page `number` of the load, whose records have these numbers."""
         place = number % _PAGES
         page = self._pages.get(place)
-        if page is None or page.uses >= _USES:
-            first = seqs.start % seqs.step
-            page = self._pages[place] = _Page(self._keys, self._value, self._partitioner, first, seqs.step)
+        if page is None or page.uses >= _USES or (self._padded and page.widths != _widths(seqs)):
+            page = self._pages[place] = _Page(self._keys, self._value, self._partitioner, seqs, due)
         return page.batches(number * seqs.step, due)
+
+
+def _timed(due: int, leading: int) -> bytes:
+    """What a reading has behind its `sent_at`, up to the last three digits of its number."""
+    return b'%d,"seq":%d' % (due, leading)
+
+
+def _widths(seqs: range) -> tuple[int, int]:
+    """How many digits the first and the last number have."""
+    return len(str(seqs[0])), len(str(seqs[-1]))

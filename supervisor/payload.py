@@ -15,6 +15,8 @@ MARK_DIGITS: Final = 10
 """Digits of a marked temperature that are the record's number; they begin behind the tenths."""
 
 _COLDEST, _WARMEST = 19.0, 49.0
+_BYTES: Final = 110
+"""About what a reading has, where it is not padded."""
 _HEAT: Final = 31.1
 """What makes any reading a hot one."""
 
@@ -38,8 +40,11 @@ class Reading(msgspec.Struct):
 class Payload(Protocol):
     """Makes the generator's records."""
 
+    weight: int
+    """About how many bytes a value has."""
+
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
-        """The records of these numbers, in their order.
+        """The records of these numbers, in their order; one that is sent twice is there twice, as the same object.
 
         Args:
             seqs: their numbers.
@@ -79,13 +84,14 @@ class SensorPayload:
         partitioner: Partitioner | None = None,
     ) -> None:
         chance = chance or random.Random()
+        self.weight = max(size, _BYTES)
         self._keys = keys or Keys(1000, None, chance)
         self._hot = hot
         self._size = size
         self._marked = marked
         self._random = chance.random
         self._celsius: dict[int, float] = {}
-        self._pages = Pages(self._keys, self._value, partitioner)
+        self._pages = Pages(self._keys, self._value, partitioner, padded=size > 0)
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         return [
@@ -120,9 +126,12 @@ def marked_number(temperature: float) -> int:
     return int(f"{temperature:.{MARK_DIGITS + 1}f}"[-MARK_DIGITS:])
 
 
-_PAD: Final = b',"pad":""}'
-
-
 def pad(value: bytes, size: int) -> bytes:
-    """Lengthen a JSON object to `size` bytes by a field that no reader asks for."""
-    return value[:-1] + _PAD[:-2] + b"x" * (size - len(value) - len(_PAD) + 1) + _PAD[-2:]
+    """Lengthen a JSON object to `size` bytes."""
+    return with_pad(value, b"x" * (size - len(with_pad(value, b""))))
+
+
+def with_pad(value: bytes, text: bytes) -> bytes:
+    """A JSON object with a field more, that no reader asks for."""
+    fields = value[:-1].rstrip()
+    return b'%s%s"pad":"%s"}' % (fields, b"" if fields == b"{" else b",", text)

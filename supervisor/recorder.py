@@ -6,7 +6,7 @@ from collections import deque
 from confluent_kafka import KafkaError, Message
 
 from supervisor.latencies import Latencies
-from supervisor.tally import Tally
+from supervisor.tally import UNSENT, Tally
 
 
 class Recorder(Tally):
@@ -44,7 +44,7 @@ class Recorder(Tally):
     def settled(self, outstanding: int) -> None:
         """Conclude from how many are still out how many are acknowledged, as if in the order of their sending."""
         now = time.monotonic()
-        news = self.sent - self.failed - outstanding - self.acknowledged
+        news = self.outstanding - outstanding
         self.acknowledged += max(0, news)
         while news > 0 and self._handed:
             count, due = self._handed.popleft()
@@ -58,3 +58,8 @@ class Recorder(Tally):
         """Count a record that the producer did not even take."""
         self.sent += 1
         self.failures[error.name()] += 1
+
+    def unsent(self, count: int) -> None:
+        """Count records that were due and will not be sent."""
+        if count:
+            self.failures[UNSENT] += count

@@ -3,7 +3,8 @@
 import sys
 import time
 from functools import partial
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -13,10 +14,23 @@ from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Unlimited
 
 _SLICE: Final = PAGE
-"""Records sent between two looks at the clock and at what the brokers say."""
+"""Records sent between two looks at the clock and at what the brokers say, at most."""
+_SLICE_BYTES: Final = 4 * 1024 * 1024
+"""What they weigh at most, so that few records lie here beside the producer's queue."""
 _QUEUE_FULL_WAIT: Final = 0.005
 _PUNCTUAL_SECONDS: Final = 0.1
 """A record sent no later than this kept the schedule."""
+OVERTIME_SECONDS: Final = 30.0
+"""How long what was due in the load's time may still be handed over when that is over."""
+
+
+class _Made(NamedTuple):
+    """Messages to be handed over."""
+
+    partition: int
+    messages: list[Message]
+    moments: list[float]
+    """When each was due, in seconds of the monotonic clock; in bulk, when the first one was."""
 
 
 class Sender:
@@ -28,9 +42,11 @@ class Sender:
         duration: seconds after which it is done; None: no such end.
         first: the number of the first record.
         step: from one record's number to the next.
-        queue: how many records the producer takes; it is never given more, since what it refuses loses its order.
+        queue: how many records the producer takes; it is never given more.
         bulk: send as fast as can be. The producer then reports failures only, and a latency is told from how many
             records are acknowledged, not from each.
+        overtime: seconds after `duration` in which what was due in it is still handed over. What is not by then, or
+            when it is stopped, has failed. None: such records are left out, for a rate that is only tried.
     """
 
     def __init__(
@@ -47,6 +63,7 @@ class Sender:
         step: int = 1,
         queue: int = 100_000,
         bulk: bool = False,
+        overtime: float | None = OVERTIME_SECONDS,
     ) -> None:
         self._producer = producer
         self._topic = topic
@@ -59,8 +76,12 @@ class Sender:
         self._step = step
         self._queue = queue
         self._bulk = bulk
+        self._overtime = overtime
+        self._slice = max(1, min(_SLICE, _SLICE_BYTES // payload.weight))
         self.position = 0
-        """How many records of the schedule were handed over; some of them more than once, where that is asked for."""
+        """How many records of the schedule were made, to be handed over at once, or when the producer has room."""
+        self._made: list[_Made] = []
+        """What the producer had no room for: it goes before anything else."""
         self._started: float | None = None
         self._ended: float | None = None
 
@@ -89,8 +110,8 @@ class Sender:
         """Records that were not handed over though the schedule asked for them some time ago; 0 without a rate."""
         if isinstance(self._schedule, Unlimited):
             return 0
-        due = self._schedule.due(max(0.0, min(self.elapsed, self._duration) - _PUNCTUAL_SECONDS))
-        return max(0, min(due, self._count) - self.position)
+        due = self._schedule.due(min(max(0.0, self.elapsed - _PUNCTUAL_SECONDS), self._duration))
+        return max(0, min(due, self._count) - self.position + sum(len(made.messages) for made in self._made))
 
     def run_until(self, deadline: float) -> None:
         """Send what falls due before `deadline` (seconds of the monotonic clock); return sooner where all is sent."""
@@ -99,22 +120,31 @@ class Sender:
         while not self.done and (now := time.monotonic()) < deadline:
             elapsed = max(0.0, now - self._started)
             due = min(self._schedule.due(min(elapsed, self._duration)), self._count)
-            if self.position < due:
-                self._send(min(due - self.position, _SLICE - self.position % _SLICE))
-            if self.position >= self._count or (elapsed >= self._duration and self._over(due)):
+            if self._made:
+                self._poll(_QUEUE_FULL_WAIT)
+                self._hand_over(self._made)
+            elif self.position < due:
+                self._send(min(due - self.position, self._slice - self.position % self._slice))
+            if self._over(elapsed, due):
                 self.stop()
-            elif self.position >= due:
+            elif self.position >= due and not self._made:
                 wake = self._started + min(self._schedule.at(self.position), self._duration)
                 self._poll(max(0.001, min(deadline, wake) - now))
 
-    def _over(self, due: int) -> bool:
-        """Whether, the time being over, nothing more is to be sent: what was due in it is, where it is not too late."""
-        unlimited = isinstance(self._schedule, Unlimited)
-        return unlimited or self.position >= due or self.elapsed > self._duration + _PUNCTUAL_SECONDS
+    def _over(self, elapsed: float, due: int) -> bool:
+        """Whether nothing more is to be sent: all is, or it is too late for what is not."""
+        if self.position >= due and not self._made:
+            return due == self._count or elapsed >= self._duration
+        late = 0.0 if isinstance(self._schedule, Unlimited) else self._overtime or _PUNCTUAL_SECONDS
+        return elapsed >= self._duration + late
 
     def stop(self) -> None:
         """Send nothing more. What was handed over remains to be waited for with `finish`."""
-        self._ended = self._ended or time.monotonic()
+        if self._ended is not None:
+            return
+        self._ended = time.monotonic()
+        if self._overtime is not None:
+            self.recorder.unsent(self.behind)
 
     def finish(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the reports that are still out; True when there are none."""
@@ -143,53 +173,56 @@ class Sender:
             last = self.position + (1 if self._bulk else count)
             moments = [begun + self._schedule.at(number) for number in range(self.position, last)]
         since = time.time_ns() - time.monotonic_ns()
+        self.position += count
         if self._bulk:
-            for partition, messages in self._payload.bulk(seqs, since + int(moments[0] * 1e9)):
-                self._hand_over(messages, partition, moments[0])
+            batches = self._payload.bulk(seqs, since + int(moments[0] * 1e9))
+            self._hand_over([_Made(partition, messages, moments) for partition, messages in batches])
         else:
             messages = self._payload.messages(seqs, [since + int(moment * 1e9) for moment in moments])
-            self._produce(messages, moments)
-        self.position += count
+            self._hand_over([_Made(-1, messages, _of_each(messages, moments))])
         self._poll(0)
 
-    def _hand_over(self, messages: list[Message], partition: int, due: float) -> None:
-        recorder, todo = self.recorder, messages
-        while True:
-            taken = self._producer.produce_batch(self._topic, todo, partition, on_delivery=recorder.undelivered)
-            recorder.handed_over(due, taken)
-            if taken == len(todo):
+    def _hand_over(self, made: list[_Made]) -> None:
+        """Hand over what the producer has room for, and keep the rest: whoever waits here keeps no deadline."""
+        self._made = []
+        hand_over = self._produce_batch if self._bulk else self._produce
+        for place, one in enumerate(made):
+            if (left := hand_over(one)) is not None:
+                self._made = [left, *made[place + 1 :]]
                 return
-            left = []
-            for message in todo:
-                if (error := message.pop("_error", None)) is None:
-                    continue
-                if error.code() == KafkaError._QUEUE_FULL:
-                    left.append(message)
-                else:
-                    self._refuse(error)
-            todo = left
-            if not todo or self.done:
-                return
-            self._poll(_QUEUE_FULL_WAIT)
 
-    def _produce(self, messages: list[Message], moments: list[float]) -> None:
+    def _produce_batch(self, made: _Made) -> _Made | None:
+        """Hand over a batch. What there was no room for, always its end, is returned."""
+        partition, messages, (due,) = made
+        taken = self._producer.produce_batch(self._topic, messages, partition, on_delivery=self.recorder.undelivered)
+        self.recorder.handed_over(due, taken)
+        if taken == len(messages):
+            return None
+        left = []
+        for message in messages:
+            if (error := message.pop("_error", None)) is None:
+                continue
+            if error.code() == KafkaError._QUEUE_FULL:
+                left.append(message)
+            else:
+                self._refuse(error)
+        return _Made(partition, left, [due]) if left else None
+
+    def _produce(self, made: _Made) -> _Made | None:
+        """Hand over record by record. What there was no room for is returned."""
         produce, recorder = self._producer.produce, self.recorder
-        # A payload may repeat records: what there is more of than moments is as late as the last.
-        moments += moments[-1:] * (len(messages) - len(moments))
-        for message, due in zip(messages, moments, strict=True):
-            while not self.done:
-                try:
-                    produce(self._topic, on_delivery=partial(recorder.delivered, due), **message)
-                    recorder.sent += 1
-                    break
-                except BufferError:
-                    if not len(self._producer):
-                        self._refuse(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
-                        break
-                    self._poll(_QUEUE_FULL_WAIT)
-                except KafkaException as failure:  # such as a record that is too large: its own failure
-                    self._refuse(failure.args[0])
-                    break
+        partition, messages, moments = made
+        for place, (message, due) in enumerate(zip(messages, moments, strict=True)):
+            try:
+                produce(self._topic, on_delivery=partial(recorder.delivered, due), **message)
+                recorder.sent += 1
+            except BufferError:
+                if len(self._producer):
+                    return _Made(partition, messages[place:], moments[place:])
+                self._refuse(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+            except KafkaException as failure:  # such as a record that is too large: its own failure
+                self._refuse(failure.args[0])
+        return None
 
     def _refuse(self, error: KafkaError) -> None:
         self.recorder.refused(error)
@@ -203,3 +236,13 @@ class Sender:
     def _settle(self) -> None:
         if self._bulk:
             self.recorder.settled(len(self._producer))
+
+
+def _of_each(messages: list[Message], moments: list[float]) -> list[float]:
+    """When each message is due, where some are there twice: both at the time of their record."""
+    if len(messages) == len(moments):
+        return moments
+    ahead, found = iter(moments), list[float]()
+    for before, message in pairwise([None, *messages]):
+        found.append(found[-1] if message is before else next(ahead))
+    return found

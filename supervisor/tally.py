@@ -2,6 +2,10 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
+
+UNSENT: Final = "UNSENT"
+"""The failure of a record that was due and never handed to the producer."""
 
 
 @dataclass(slots=True)
@@ -20,5 +24,5 @@ class Tally:
 
     @property
     def outstanding(self) -> int:
-        """Records of which nothing is known yet."""
-        return self.sent - self.acknowledged - self.failed
+        """Records that were sent, and of which nothing is known yet."""
+        return self.sent - self.acknowledged - self.failed + self.failures[UNSENT]

@@ -134,6 +134,80 @@ def test_a_value_is_padded_and_still_of_its_type() -> None:
     msgspec.json.decode(message["value"], type=Order)
 
 
+class Nothing(Struct):
+    pass
+
+
+@pytest.mark.parametrize("size", [20, 21, 300])
+def test_a_value_without_fields_is_padded_too(size: int) -> None:
+    (message,) = structs(Nothing, size=size).messages([1], [DUE])
+    assert len(message["value"]) == size
+    msgspec.json.decode(message["value"], type=Nothing)
+
+
+class Tight(Struct):
+    """Constraints that few of the values meet that are drawn without them."""
+
+    code: Annotated[str, Meta(pattern="^[a-z]+$", min_length=5, max_length=40)]
+    colours: Annotated[set[Colour], Meta(min_length=2)]
+    flags: Annotated[frozenset[bool], Meta(min_length=2)]
+    days: Annotated[dict[dt.date, int], Meta(min_length=1)]
+    digits: Annotated[dict[Annotated[int, Meta(ge=0, le=4)], int], Meta(min_length=5, max_length=5)]
+    tenths: Annotated[float, Meta(multiple_of=0.1, gt=0)]
+    unit: Annotated[float, Meta(ge=0, le=1, multiple_of=1)]
+    large: Annotated[int, Meta(gt=2**62, lt=2**62 + 3)]
+    none: dict[bool, int]
+
+
+def test_constraints_that_few_values_meet_are_kept() -> None:
+    found = [msgspec.json.decode(m["value"], type=Tight) for m in structs(Tight).messages(range(500), [DUE] * 500)]
+    assert {value.unit for value in found} == {0, 1}
+    assert len({value.tenths for value in found}) > 5
+    assert {len(value.colours) for value in found} == {2}
+    assert {value.large for value in found} == {2**62 + 1, 2**62 + 2}
+
+
+class Counted(Struct):
+    seq: Annotated[int, Meta(ge=1, le=10)]
+    sent_at: int
+
+
+def test_a_field_that_cannot_be_every_records_number_is_drawn_like_others() -> None:
+    payload = structs(Counted)
+    assert not payload.numbered
+    values = [msgspec.json.decode(m["value"], type=Counted) for m in payload.messages(range(50), [DUE] * 50)]
+    assert {value.sent_at for value in values} == {DUE}
+    assert {value.seq for value in values} == set(range(1, 11))
+
+
+class Keyed(Struct):
+    number: Annotated[int, Meta(ge=1)]
+    tens: Annotated[int, Meta(gt=0, le=100, multiple_of=10)]
+    below: Annotated[int, Meta(lt=0)]
+    text: str
+    maybe: str | None
+    short: Annotated[str, Meta(max_length=3)]
+    long: Annotated[str, Meta(min_length=20)]
+    code: Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+    id: uuid.UUID
+    day: dt.datetime
+
+
+@pytest.mark.parametrize("key", Keyed.__struct_fields__)
+def test_the_keys_field_meets_its_constraints_and_every_process_gives_a_key_the_same_value(key: str) -> None:
+    seen: list[set[bytes]] = []
+    for seed in range(2):
+        payload = StructPayload(Keyed, keys(), key, 0, random.Random(seed))
+        messages = payload.messages(range(300), [0] * 300)
+        for message in messages:
+            value = getattr(msgspec.json.decode(message["value"], type=Keyed), key)
+            text = msgspec.to_builtins(value)
+            assert message["key"] == str(text).replace("+00:00", "Z").encode()
+        seen.append({message["key"] for message in messages})
+    assert len(seen[0]) == 10
+    assert seen[0] == seen[1]
+
+
 class Impossible(Struct):
     number: Annotated[int, Meta(gt=5)] | None
     words: Annotated[dict[Literal["a"], int], Meta(min_length=2)]
@@ -141,7 +215,18 @@ class Impossible(Struct):
 
 @pytest.mark.parametrize(
     ("kind", "key", "says"),
-    [(Impossible, None, "can be drawn"), (Order, "nothing", "no such field"), (complex, None, "no telling")],
+    [
+        (Impossible, None, "no set or dict of 2 different items can be drawn; leave the field out, or give a file"),
+        (Annotated[dict[bool, int], Meta(min_length=1)], None, "no dict with keys of BoolType"),
+        (Annotated[int, Meta(gt=1, lt=2)], None, "no integer within gt=1, lt=2"),
+        (Annotated[float, Meta(ge=1, le=2, multiple_of=7)], None, "no float that is an exact multiple"),
+        (Annotated[str, Meta(pattern="^[ab]{9}$", max_length=3)], None, "no string of 0 to 3 characters that matches"),
+        (Order, "nothing", "no such field; it has order, amount"),
+        (Cat | Dog, "name", "no such field; it has none"),
+        (Everything, "colour", "only 2 different values; give --devices 2"),
+        (Tight, "large", "only 2 different values; give --devices 2"),
+        (complex, None, "no telling"),
+    ],
 )
 def test_what_cannot_be_filled_is_refused(kind: Any, key: str | None, says: str) -> None:
     with pytest.raises(LoadRefused, match=says):
@@ -160,6 +245,14 @@ def test_lines_are_sent_as_they_are_again_from_the_first(tmp_path: Path) -> None
     found = [(message["key"], message["value"]) for message in file.messages(range(4), [0] * 4)]
     first = (b"a", b'{"id": "a",  "n": 1}')
     assert found == [first, (b"7", b'{"id": 7}'), (None, b'{"id": null}'), first]
+
+
+def test_what_values_weigh_is_told(tmp_path: Path) -> None:
+    file = FilePayload(written(tmp_path, f'{{"id": "{"x" * 100_000}"}}\n{{}}\n'), None)
+    assert file.weight == pytest.approx(50_000, rel=0.01)
+    assert structs(Order, size=4000).weight == 4000
+    flaws = Flawed(file, {Flaw.OVERSIZED: 0.5, Flaw.LATE: 0.1}, 900_000, 0, random.Random(1))
+    assert flaws.weight == pytest.approx(500_000, rel=0.01)
 
 
 def test_times_are_read_in_every_unit_and_in_iso_8601(tmp_path: Path) -> None:
@@ -217,6 +310,12 @@ def test_an_oversized_value_is_of_its_type_and_size() -> None:
     for message in flawed(oversized=1.0)[:10]:
         assert len(message["value"]) > 5000
         msgspec.json.decode(message["value"], type=Order)
+
+
+def test_what_is_oversized_may_have_no_fields(tmp_path: Path) -> None:
+    file = FilePayload(written(tmp_path, "{ }\n"), None)
+    (message,) = Flawed(file, {Flaw.OVERSIZED: 1.0}, 5000, 0, random.Random(1)).messages([0], [DUE])
+    assert len(msgspec.json.decode(message["value"])["pad"]) == 5000
 
 
 def test_a_duplicate_comes_twice_a_late_one_is_old_a_tombstone_has_no_value() -> None:

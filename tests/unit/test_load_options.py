@@ -32,6 +32,7 @@ def options(**how: Any) -> LoadOptions:
         ({"file": Path("x"), "time": "t", "rate": 1.0}, "exclude each other"),
         ({"file": Path("x"), "processes": 2}, "one process"),
         ({"devices": 2, "processes": 3}, "--devices"),
+        ({"zipf": 1.1, "processes": 8}, "5 --processes at most"),
         ({"late": 0.6, "malformed": 0.6}, "more than 1 together"),
         ({"verify": "in"}, "not the one that is loaded"),
         ({"exactly_once": True}, "needs --verify"),

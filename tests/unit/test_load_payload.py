@@ -2,6 +2,7 @@
 
 import random
 import zlib
+from collections import Counter
 from itertools import pairwise
 
 import msgspec
@@ -86,6 +87,17 @@ def test_in_bulk_numbers_times_and_shares_are_the_same(step: int, marked: bool) 
     assert sum(found) == pytest.approx(0.2 * len(found), rel=0.1)
 
 
+@pytest.mark.parametrize("step", [1, 7])
+@pytest.mark.parametrize("marked", [False, True])
+def test_in_bulk_values_are_padded_to_their_size_whatever_digits_their_numbers_have(step: int, marked: bool) -> None:
+    payload = sensors(size=200, marked=marked)
+    for first in (0, 8000, 9000, 10_000, 99_000, 999_000, 1_000_000, 15_000_000):
+        seqs = range(first * step, (first + 1000) * step, step)
+        found = [message["value"] for _, batch in payload.bulk(seqs, DUE) for message in batch]
+        assert {len(value) for value in found} == {200}
+        assert [msgspec.json.decode(value)["seq"] for value in found] == list(seqs)
+
+
 def test_in_bulk_readings_are_made_anew_now_and_then() -> None:
     payload = sensors()
     seen = set()
@@ -115,6 +127,19 @@ def test_zipf_prefers_the_first_keys() -> None:
     assert taken.count(0) > 3 * taken.count(9)
 
 
+@pytest.mark.parametrize("of", [1, 2, 5])
+def test_zipf_is_the_same_however_many_processes_send(of: int) -> None:
+    taken: Counter[int] = Counter()
+    for first in range(of):
+        taken.update(Keys(1000, 1.1, random.Random(first), first=first, of=of).take(100_000 // of))
+    whole = sum(rank**-1.1 for rank in range(1, 1001))
+    for key in (0, 1, 2, 9):
+        assert taken[key] == pytest.approx(100_000 * (key + 1) ** -1.1 / whole, rel=0.06)
+
+
 def test_no_two_processes_share_a_key() -> None:
     taken = [set(Keys(10, None, random.Random(1), first=first, of=3).take(500)) for first in range(3)]
     assert taken == [{0, 3, 6, 9}, {1, 4, 7}, {2, 5, 8}]
+    few = [set(Keys(10, 1.0, random.Random(1), first=first, of=2).take(5000)) for first in range(2)]
+    assert few[0] | few[1] == set(range(10))
+    assert not few[0] & few[1]

@@ -1,6 +1,7 @@
 """What is made of a load's findings: the verdict, the page, and the events of a pool."""
 
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from supervisor.latencies import Latencies
+from supervisor.load_chart import WIDTH
 from supervisor.load_page import page
 from supervisor.load_result import Capacity, Found, LoadResult, Percentiles, Sample, Tried
 from supervisor.load_summary import capacity_lines, summary
@@ -140,6 +142,15 @@ def test_an_event_is_drawn_at_its_time_in_every_chart() -> None:
     places = re.findall(r'class="event restart"><title>.*?</title><line x1="([\d.]+)"', text)
     assert len(places) == 4
     assert set(places) == {"504.0"}  # half way between the axis at 64 and the edge at 944
+
+
+def test_the_page_of_a_long_load_is_made_at_once() -> None:
+    samples = [replace(RESULT.samples[0], at=float(at)) for at in range(8 * 3600)]
+    begun = time.monotonic()
+    text = page(replace(RESULT, samples=samples))
+    assert time.monotonic() - begun < 10
+    assert text.count('class="hover"') <= 4 * WIDTH
+    assert "14400.0 s\nsent: 50.0" in text  # in the middle
 
 
 def test_a_page_of_nothing_can_be_made() -> None:

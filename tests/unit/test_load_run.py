@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGINT, SIGSTOP, SIGTERM
 from types import SimpleNamespace
 from typing import Any
 
@@ -135,6 +135,47 @@ def test_ctrl_c_ends_it_with_its_summary(broker: str) -> None:
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "acknowledged" in out
+
+
+STALLING = """
+import time
+from confluent_kafka import Producer
+cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, "log_level": 0})
+(broker,) = cluster.list_topics("in", timeout=10).brokers.values()
+print(f"{broker.host}:{broker.port}", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def stalling() -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Brokers in a process that can be stopped, and their address."""
+    with subprocess.Popen([sys.executable, "-c", STALLING], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+        process.kill()
+
+
+def test_ctrl_c_twice_ends_it_though_no_broker_answers_and_its_queue_is_full(
+    stalling: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    brokers, address = stalling
+    file = tmp_path / "found.json"
+    process = begun(address, "in", "--rate", "1000", "--oversized", "1", "--json", str(file))  # 900 MB a second
+    assert process.stderr is not None
+    process.stderr.readline()  # it goes
+    brokers.send_signal(SIGSTOP)
+    time.sleep(1.5)
+    asked = time.monotonic()
+    for number in (SIGTERM, SIGINT):
+        process.send_signal(number)
+        time.sleep(0.3)
+    process.communicate(timeout=20)
+    assert time.monotonic() - asked < 10
+    assert process.returncode == 1
+    found = json.loads(file.read_bytes())
+    assert found["failures"]["UNSENT"] > 0
+    assert found["sent"] - found["acknowledged"] < 300  # a quarter of a gigabyte
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """Sending on librdkafka's mock cluster: schedules, ends, a full queue, and records that are refused."""
 
+import json
+import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Message as Record
 
-from supervisor.payload import Message, SensorPayload
+from supervisor.load_flaws import Flaw, Flawed
+from supervisor.payload import Batch, Message, Payload, SensorPayload
 from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Steady, Unlimited
 from supervisor.sender import Sender
@@ -28,16 +32,43 @@ def make_sender(
     *,
     count: int | None = None,
     duration: float | None = None,
-    payload: SensorPayload | None = None,
+    payload: Payload | None = None,
     queue: int = 100_000,
+    kbytes: int = 100_000,
     bulk: bool = False,
+    overtime: float | None = 10.0,
+    topic: str = TOPIC,
 ) -> Sender:
-    properties = {"queue.buffering.max.messages": queue, "delivery.report.only.error": bulk}
-    producer = Producer({"bootstrap.servers": broker, "log_level": 0, **properties})
-    payload = payload or SensorPayload()
+    properties = {
+        "queue.buffering.max.messages": queue,
+        "queue.buffering.max.kbytes": kbytes,
+        "delivery.report.only.error": bulk,
+    }
     return Sender(
-        producer, TOPIC, payload, schedule, Recorder(), count=count, duration=duration, queue=queue, bulk=bulk
+        Producer({"bootstrap.servers": broker, "log_level": 0, **properties}),
+        topic,
+        payload or SensorPayload(),
+        schedule,
+        Recorder(),
+        count=count,
+        duration=duration,
+        queue=queue,
+        bulk=bulk,
+        overtime=overtime,
     )
+
+
+def read(broker: str, topic: str, count: int) -> list[bytes]:
+    """The values in a topic."""
+    consumer = Consumer({"bootstrap.servers": broker, "group.id": "test", "log_level": 0})
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+    found: list[bytes] = []
+    deadline = time.monotonic() + 10
+    while len(found) < count and time.monotonic() < deadline:
+        found += [message.value() or b"" for message in consumer.consume(1000, 0.1)]
+    consumer.close()
+    return found
 
 
 def send_all(sender: Sender) -> Recorder:
@@ -94,19 +125,111 @@ def test_a_latency_counts_from_when_a_record_was_due_not_from_when_there_was_roo
 
 
 @pytest.mark.parametrize("bulk", [False, True])
+def test_what_was_due_is_sent_when_the_time_is_over_and_its_latency_tells_of_it(broker: str, bulk: bool) -> None:
+    sender = make_sender(broker, Steady(5000), duration=1, bulk=bulk)
+    sender.begin_at(time.monotonic() - 3)  # as if nothing could be sent for three seconds
+    recorder = send_all(sender)
+    assert (recorder.acknowledged, recorder.failed, sender.behind) == (5000, 0, 0)
+    shortest = recorder.latencies.percentile(0)
+    assert shortest is not None
+    assert shortest >= 1.9
+
+
+@pytest.mark.parametrize("bulk", [False, True])
 def test_without_a_broker_the_schedule_goes_on_and_what_is_given_up_counts_as_failed(bulk: bool) -> None:
-    sender = make_sender("127.0.0.1:1", Steady(1000), duration=0.4, queue=10, bulk=bulk)
+    sender = make_sender("127.0.0.1:1", Steady(1000), duration=0.4, queue=10, bulk=bulk, overtime=0.3)
     sender.run_until(time.monotonic() + 5)
     assert sender.done
-    assert sender.behind >= 250
+    assert 0.7 <= sender.elapsed < 2
+    recorder = sender.recorder
+    assert recorder.failures == {"UNSENT": 400 - recorder.sent} == {"UNSENT": sender.behind}
     assert not sender.finish(0.05)
     sender.abandon()
-    assert sender.recorder.acknowledged == 0
-    assert sender.recorder.failed == sender.recorder.sent
+    assert recorder.acknowledged == recorder.outstanding == 0
+    assert recorder.failed == 400
     if bulk:  # where there is no room for a whole slice, none of it is sent: of 10 places some may stay free
-        assert 0 < sender.recorder.sent <= 10
+        assert 0 < recorder.sent <= 10
     else:
-        assert sender.recorder.sent == 10
+        assert recorder.sent == 10
+
+
+def test_what_was_due_when_it_is_stopped_has_failed() -> None:
+    sender = make_sender("127.0.0.1:1", Steady(1000), queue=10)
+    sender.run_until(time.monotonic() + 0.5)
+    sender.stop()
+    assert sender.recorder.failed == sender.behind > 300
+    sender.abandon()
+
+
+def test_a_rate_that_is_only_tried_ends_in_time_and_what_is_left_is_no_failure() -> None:
+    sender = make_sender("127.0.0.1:1", Steady(1000), duration=0.2, queue=10, overtime=None)
+    sender.run_until(time.monotonic() + 5)
+    assert 0.2 <= sender.elapsed < 1
+    assert (sender.behind, sender.recorder.failed) == (190, 0)
+    sender.abandon()
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_queue_that_is_full_by_its_bytes_keeps_nobody_from_ending_the_load(bulk: bool) -> None:
+    sender = make_sender("127.0.0.1:1", Steady(100_000), payload=SensorPayload(size=900), kbytes=10, bulk=bulk)
+    begun = time.monotonic()
+    sender.run_until(begun + 0.3)
+    assert time.monotonic() - begun < 1
+    assert not sender.done
+    assert sender.recorder.sent == 10 * 1024 // 911  # with their keys
+    sender.stop()
+    assert sender.recorder.failed == sender.behind > 10_000
+    sender.abandon()
+    assert sender.recorder.outstanding == 0
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_few_large_records_are_made_at_once(bulk: bool) -> None:
+    made: list[int] = []
+
+    class Noting(SensorPayload):
+        def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
+            made.append(len(seqs))
+            return super().messages(seqs, dues)
+
+    sender = make_sender("127.0.0.1:1", Unlimited(), payload=Noting(size=900_000), kbytes=100_000, bulk=bulk)
+    sender.run_until(time.monotonic() + 0.3)
+    sender.abandon()
+    assert len(made) > 10
+    assert set(made) == {4}
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_queue_that_is_full_by_its_bytes_loses_nothing_and_changes_no_order(broker: str, bulk: bool) -> None:
+    class Mixed(SensorPayload):
+        """Every other record is much larger: where it has no room, the next one would have."""
+
+        def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:  # noqa: ARG002 they are not told
+            return [{"key": b"k", "value": b"%d" % seq + b" " * 3000 * (seq % 2)} for seq in seqs]
+
+        def bulk(self, seqs: range, due: int) -> Iterable[Batch]:
+            return [(0, self.messages(seqs, [due] * len(seqs)))]
+
+    topic = f"mixed-{bulk}"
+    sender = make_sender(broker, Unlimited(), count=3000, payload=Mixed(), kbytes=100, bulk=bulk, topic=topic)
+    assert send_all(sender).acknowledged == 3000
+    assert [int(value) for value in read(broker, topic, 3000)] == list(range(3000))
+
+
+def test_a_record_that_is_sent_twice_moves_no_other_records_time(broker: str) -> None:
+    seen: dict[int, set[float]] = {}
+
+    class Noting(Recorder):
+        def delivered(self, due: float, error: KafkaError | None, message: Record) -> None:
+            super().delivered(due, error, message)
+            seen.setdefault(json.loads(message.value() or b"")["seq"], set()).add(due)
+
+    payload = Flawed(SensorPayload(), {Flaw.DUPLICATE: 0.5}, 0, 0, random.Random(1))
+    producer, schedule, begun = Producer({"bootstrap.servers": broker, "log_level": 0}), Steady(2000), time.monotonic()
+    sender = Sender(producer, TOPIC, payload, schedule, Noting(), count=1000)
+    sender.begin_at(begun - 1)
+    assert send_all(sender).acknowledged > 1400
+    assert seen == {number: {begun - 1 + schedule.at(number)} for number in range(1000)}
 
 
 def test_a_share_of_the_load_has_its_own_numbers(broker: str) -> None:
