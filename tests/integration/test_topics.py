@@ -23,6 +23,21 @@ def test_new_partitions_get_workers(make_scene: MakeScene, protocol: str) -> Non
     assert {seen.partition for seen in results.seen} == set(range(4))
 
 
+def test_with_a_memory_budget_new_partitions_leave_less_for_each_worker(make_scene: MakeScene) -> None:
+    """Also where each of two pools has no more workers than there were partitions: it may come to have them all."""
+    scene = make_scene(partitions=2)
+    env = {"KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": "1000", "POOL_MEMORY_BUDGET": "192M"}
+    pools = [scene.pool(env=env), scene.pool(env=env)]
+    for pool in pools:
+        pool.wait_running(1)
+    scene.topics.grow(scene.input, 4)
+    for pool in pools:
+        assert pool.wait_event("worker_recycles")["reason"] == "memory_budget"
+        pool.wait_running(2)
+    scene.topics.send(scene.input, map(reading, range(100)))
+    assert scene.wait_done().missing(100) == set()
+
+
 def test_a_topic_that_is_not_there_is_waited_for(make_scene: MakeScene) -> None:
     scene = make_scene(create=False)
     pool = scene.pool()
