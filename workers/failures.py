@@ -21,7 +21,7 @@ from workers.records import offset_of
 from workers.replay import is_replayed
 from workers.retry import Again, GiveUp, decide
 from workers.sink import Refusal
-from workers.slot import BEAT, COMMITTABLE, POSITION, RETRIES
+from workers.slot import BEAT, COMMITTABLE, POSITION, RECORDS, RETRIES
 
 SLICE: Final = 0.2
 """Seconds of a wait after which what else is due gets its turn: offsets, the proof of membership."""
@@ -69,7 +69,7 @@ class Failures:
         """First offset and number of the records whose refused results are dealt with, above what is committable."""
 
     def settle_each(self, messages: Sequence[Message], positions: Sequence[int], error: Exception | None) -> None:
-        """Settle records one by one, in order, and store the position behind each, until a drain comes.
+        """Settle records one by one, in order, count each and store the position behind it, until a drain comes.
 
         Args:
             messages: the records.
@@ -83,6 +83,7 @@ class Failures:
             if not self._outbox.may_go_on() or not self.settle(message, error):
                 return
             self._words[POSITION] = position
+            self._words[RECORDS] += 1
 
     def settle(self, message: Message, error: Exception | None) -> bool:
         """Bring one record to its end; False where a drain came first: it will be read again.
