@@ -14,7 +14,7 @@ from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
 from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
-from workers.guard import Failure, Guard
+from workers.guard import Failure, Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import Attempted, Outbox
 from workers.records import offset_of
@@ -175,19 +175,28 @@ class Failures:
             self._send(self._guard.failed(failure))
 
     def _catch_up(self, kept: Sequence[Failure]) -> bool:
-        """Before a success is sent, try those before it once more, in their order; whether one succeeded."""
-        position, failing = self._words[POSITION], []
+        """Before a success is sent, bring those before it to their end, by one more attempt; whether one succeeded.
+
+        Raises:
+            Outage: a drain came first; from where it came on they will be read again.
+        """
+        position, succeeded = self._words[POSITION], False
         for failure in kept:
             message, attempts = failure.message, failure.attempts + 1
             self._words[POSITION] = offset_of(message)  # it is the record in hand
+            self._offsets.cap(None)  # not before: the position tells it now
+            if not self._outbox.may_go_on():
+                raise Outage("drained while records before a success were tried again", offset_of(message))
+            self._offsets.report(self.settle_refusals, idle=False)
             error = self._attempt(message, attempts) if failure.counts else failure.error
-            if error is not None:
-                error = self._agent.cause(message, error)
-                end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
-                failing.append(failure._replace(error=error, end=end, attempts=failure.attempts + failure.counts))
+            if error is None:
+                succeeded = True
+                continue
+            error = self._agent.cause(message, error)
+            end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
+            self._send([failure._replace(error=error, end=end, attempts=failure.attempts + failure.counts)])
         self._words[POSITION] = position
-        self._send(failing)
-        return len(failing) < len(kept)
+        return succeeded
 
     def _send(self, failures: Sequence[Failure]) -> None:
         for message, error, attempts, end, _, whole in failures:
