@@ -6,11 +6,9 @@ from itertools import pairwise
 import pytest
 
 from tests.unit.guard_parts import WAIT, Partition
-from tests.unit.messages import message
 from workers import Retry
-from workers.guard import FIRST_DELAY, IN_ROW, LONGEST_DELAY, MOST_IN_ROW, Failure, Guard, Outage
-from workers.retry import GiveUp
-from workers.slot import GUARDED, POSITION, SLOT_BYTES
+from workers.guard import FIRST_DELAY, IN_ROW, LONGEST_DELAY, MOST_IN_ROW
+from workers.slot import GUARDED, POSITION
 
 
 @pytest.mark.parametrize("batch", [None, 7])
@@ -284,19 +282,6 @@ def test_the_share_is_one_of_records_not_of_batches() -> None:
     partition.run()
     assert partition.letters == list(bad)
     assert partition.log.rewinds == []
-
-
-def test_an_outage_may_last_for_weeks() -> None:
-    now = 0.0
-    guard = Guard(memoryview(bytearray(SLOT_BYTES)).cast("q"), share=0.5, window=100, wait=WAIT, clock=lambda: now)
-    for _ in range(2000):
-        with pytest.raises(Outage):  # noqa: PT012
-            for offset in range(IN_ROW):
-                failed = Failure(message(b"", offset=offset), ConnectionError(), 1, GiveUp.DEAD_LETTER, counts=True)
-                assert guard.failed(failed) == []
-                now += 3600
-        while guard.hold() is not None:
-            now += LONGEST_DELAY
 
 
 def short_outage(partition: Partition, on_second: Callable[[int], None]) -> None:
