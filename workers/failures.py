@@ -14,7 +14,7 @@ from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
 from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
-from workers.guard import Failure, Guard, Outage
+from workers.guard import IN_ROW, Failure, Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import Attempted, Outbox
 from workers.records import offset_of
@@ -178,25 +178,40 @@ class Failures:
         """Before a success is sent, bring those before it to their end, by one more attempt; whether one succeeded.
 
         Raises:
-            Outage: a drain came first; from where it came on they will be read again.
+            Outage: a drain came first, or the outage is back; from there on they will be read again.
         """
-        position, succeeded = self._words[POSITION], False
+        position, succeeded, failing = self._words[POSITION], False, list[Failure]()
         for failure in kept:
-            message, attempts = failure.message, failure.attempts + 1
-            self._words[POSITION] = offset_of(message)  # it is the record in hand
-            self._offsets.cap(None)  # not before: the position tells it now
+            back = offset_of((failing or [failure])[0].message)
+            self._offsets.cap(back)
+            self._words[POSITION] = offset_of(failure.message)  # it is the record in hand
             if not self._outbox.may_go_on():
-                raise Outage("drained while records before a success were tried again", offset_of(message))
+                raise Outage("drained while records before a success were tried again", back)
             self._offsets.report(self.settle_refusals, idle=False)
-            error = self._attempt(message, attempts) if failure.counts else failure.error
-            if error is None:
+            if (failed := self._once_more(failure)) is None:
                 succeeded = True
-                continue
-            error = self._agent.cause(message, error)
-            end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
-            self._send([failure._replace(error=error, end=end, attempts=failure.attempts + failure.counts)])
+            else:
+                failing.append(failed)
+            if succeeded and sum(one.counts for one in failing) >= IN_ROW:
+                raise Outage("the outage is back", back)
+            if failed is None or not succeeded:
+                self._send(failing)
+                failing = []
+        self._send(failing)
         self._words[POSITION] = position
         return succeeded
+
+    def _once_more(self, failure: Failure) -> Failure | None:
+        """Try a record that was kept back once more; None where it succeeds."""
+        if not failure.counts:
+            return failure
+        message, attempts = failure.message, failure.attempts + 1
+        error = self._attempt(message, attempts)
+        if error is None:
+            return None
+        error = self._agent.cause(message, error)
+        end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
+        return failure._replace(error=error, end=end, attempts=attempts)
 
     def _send(self, failures: Sequence[Failure]) -> None:
         for message, error, attempts, end, _, whole in failures:

@@ -320,3 +320,17 @@ def test_while_those_before_a_success_are_tried_again_what_is_done_is_committabl
     del committable[7]  # the success itself
     assert committable == {3: 3, 4: 4, 5: 5, 6: 6}
     assert partition.results == list(range(20))
+
+
+def test_an_outage_that_is_back_while_those_before_a_success_are_tried_again_puts_nothing_aside() -> None:
+    """Each takes a second to fail, and the downstream is well for a moment only."""
+    partition = Partition(100)
+
+    def on_try(_: int) -> None:
+        partition.down = partition.now < 60 or 62 < partition.now < 120
+        partition.now += 1
+
+    partition.on_try = on_try
+    partition.run()
+    assert partition.letters == []
+    assert partition.results == list(range(100))
