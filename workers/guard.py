@@ -52,7 +52,7 @@ class Failure(NamedTuple):
 
 
 class Outage(Rewind):
-    """Too many records failed: go back to the first of them, of which nothing was sent.
+    """Too many records failed, or a drain came before it was known why: go back to the first; nothing of it was sent.
 
     Args:
         why: for the log.
