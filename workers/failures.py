@@ -14,14 +14,14 @@ from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
 from workers.endings import Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import HandlerFailed
-from workers.guard import Failure, Guard
+from workers.guard import IN_ROW, Failure, Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import Attempted, Outbox
 from workers.records import offset_of
 from workers.replay import is_replayed
 from workers.retry import Again, GiveUp, decide
 from workers.sink import Refusal
-from workers.slot import BEAT, COMMITTABLE, POSITION, RETRIES
+from workers.slot import BEAT, COMMITTABLE, POSITION, RECORDS, RETRIES
 
 SLICE: Final = 0.2
 """Seconds of a wait after which what else is due gets its turn: offsets, the proof of membership."""
@@ -69,7 +69,7 @@ class Failures:
         """First offset and number of the records whose refused results are dealt with, above what is committable."""
 
     def settle_each(self, messages: Sequence[Message], positions: Sequence[int], error: Exception | None) -> None:
-        """Settle records one by one, in order, and store the position behind each, until a drain comes.
+        """Settle records one by one, in order, count each and store the position behind it, until a drain comes.
 
         Args:
             messages: the records.
@@ -83,6 +83,7 @@ class Failures:
             if not self._outbox.may_go_on() or not self.settle(message, error):
                 return
             self._words[POSITION] = position
+            self._words[RECORDS] += 1
 
     def settle(self, message: Message, error: Exception | None) -> bool:
         """Bring one record to its end; False where a drain came first: it will be read again.
@@ -174,19 +175,43 @@ class Failures:
             self._send(self._guard.failed(failure))
 
     def _catch_up(self, kept: Sequence[Failure]) -> bool:
-        """Before a success is sent, try those before it once more, in their order; whether one succeeded."""
-        position, failing = self._words[POSITION], []
+        """Before a success is sent, bring those before it to their end, by one more attempt; whether one succeeded.
+
+        Raises:
+            Outage: a drain came first, or the outage is back; from there on they will be read again.
+        """
+        position, succeeded, failing = self._words[POSITION], False, list[Failure]()
         for failure in kept:
-            message, attempts = failure.message, failure.attempts + 1
-            self._words[POSITION] = offset_of(message)  # it is the record in hand
-            error = self._attempt(message, attempts) if failure.counts else failure.error
-            if error is not None:
-                error = self._agent.cause(message, error)
-                end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
-                failing.append(failure._replace(error=error, end=end, attempts=failure.attempts + failure.counts))
-        self._words[POSITION] = position
+            back = offset_of((failing or [failure])[0].message)
+            self._offsets.cap(back)
+            self._words[POSITION] = offset_of(failure.message)  # it is the record in hand
+            if not self._outbox.may_go_on():
+                raise Outage("drained while records before a success were tried again", back)
+            self._offsets.report(self.settle_refusals, idle=False)
+            if (failed := self._once_more(failure)) is None:
+                succeeded = True
+            else:
+                failing.append(failed)
+            if succeeded and sum(one.counts for one in failing) >= IN_ROW:
+                raise Outage("the outage is back", back)
+            if failed is None or not succeeded:
+                self._send(failing)
+                failing = []
         self._send(failing)
-        return len(failing) < len(kept)
+        self._words[POSITION] = position
+        return succeeded
+
+    def _once_more(self, failure: Failure) -> Failure | None:
+        """Try a record that was kept back once more; None where it succeeds."""
+        if not failure.counts:
+            return failure
+        message, attempts = failure.message, failure.attempts + 1
+        error = self._attempt(message, attempts)
+        if error is None:
+            return None
+        error = self._agent.cause(message, error)
+        end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
+        return failure._replace(error=error, end=end, attempts=attempts)
 
     def _send(self, failures: Sequence[Failure]) -> None:
         for message, error, attempts, end, _, whole in failures:

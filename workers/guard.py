@@ -29,9 +29,10 @@ one it takes twice as long, up to PATIENCE_SECONDS."""
 MOST_KEPT: Final = 1000
 """So many records, most of them refused ones, are kept back at most."""
 PATIENCE_SECONDS: Final = 120.0
-"""How long an outage is believed in where no look can tell: only some records fail, or none comes."""
+"""How long an outage is believed in on weak grounds: only some records fail, or few in a row and none comes."""
 IN_ROW: Final = 5
-"""So many failures in a row are an outage, whatever the share; twice as many after each false alarm."""
+"""So many failures in a row are an outage, whatever the share; twice as many after each false alarm. At the end of a
+partition so many are one until a record succeeds: nothing waits behind them."""
 MOST_IN_ROW: Final = 640
 """So many in a row are an outage in any case. In a look twice as many may fail as in the last one, up to that."""
 
@@ -51,7 +52,7 @@ class Failure(NamedTuple):
 
 
 class Outage(Rewind):
-    """Too many records failed: go back to the first of them, of which nothing was sent.
+    """Too many records failed, or a drain came before it was known why: go back to the first; nothing of it was sent.
 
     Args:
         why: for the log.
@@ -71,7 +72,7 @@ class Guard:
         share: of the last `window` records, above which failures are an outage; from 0 to 1.
         window: how many records.
         wait: seconds for which a failure waits for the next record to tell. If none comes, it is the record's own;
-            if several have failed by then, and none succeeded, it is an outage.
+            if several have failed since the last success, it is an outage.
         clock: gives seconds.
     """
 
@@ -90,7 +91,7 @@ class Guard:
         self._recent: deque[int] = deque()
         """How many records were handled before each of the failures in the window."""
         self._in_row = 0
-        """Failures since the last success, as far as that is known."""
+        """Failures since the last success, as far as that is known, with those that were sent on without one."""
         self._held_since: float | None = None
         self._suspected_at: float | None = None
         """When the outage was first seen."""
@@ -104,7 +105,7 @@ class Guard:
     @property
     def open(self) -> bool:
         """Whether records are to be handled one by one, each of them told."""
-        return bool(self._kept) or self._held_since is not None
+        return bool(self._kept) or self._suspected_at is not None
 
     @property
     def first(self) -> int | None:
@@ -132,8 +133,8 @@ class Guard:
         if not self._kept:
             self._began = self._clock()
         self._kept.append(failure)
-        if not failure.counts:
-            return self.idle()  # it tells nothing
+        if not failure.counts:  # it tells nothing
+            return self._undecided() if len(self._kept) >= MOST_KEPT else []
         self._count()
         self._check()
         return []
@@ -141,7 +142,7 @@ class Guard:
     def succeeded(self) -> list[Failure]:
         """A record was handled; which failures before it are to be sent on now."""
         self._in_row = 0
-        if self._words[GUARDED]:
+        if self._suspected_at is not None:
             log.info("guard_releases", consequence="a record has succeeded; the partition goes on")
             if self._kept:
                 # What was held is passed over only now: it was its own fault, and that of many a one here may be.
@@ -157,14 +158,9 @@ class Guard:
         Raises:
             Outage: it was waited for long enough, and there had been more than one failure.
         """
-        if all(failure.end is GiveUp.LATER for failure in self._kept):
-            return self._let_go() if self._kept else []
-        if self._clock() - self._began < self._wait and len(self._kept) < MOST_KEPT:
+        if not self._kept or self._clock() - self._began < self._wait:
             return []
-        waited = 0.0 if self._suspected_at is None else self._clock() - self._suspected_at
-        if self._in_row > 1 and waited < PATIENCE_SECONDS:
-            raise self._outage()
-        return self._let_go()
+        return self._undecided()
 
     def hold(self) -> float | None:
         """Seconds after which to try the record in hand again although it has had its attempts; None: do not."""
@@ -173,14 +169,25 @@ class Guard:
         patience = PATIENCE_SECONDS if self._partial else min(LOOK_SECONDS * self._width, PATIENCE_SECONDS)
         if self._clock() - self._held_since >= patience:
             self._held_since = None
-            self._width *= 2
+            self._width = min(2 * self._width, MOST_IN_ROW)
             return None
         delay, self._delay = self._delay, min(2 * self._delay, LONGEST_DELAY)
         return delay * (0.5 + random() / 2)
 
     def forget(self) -> None:
-        """Nothing is kept back any more: its records will be read again."""
+        """Nothing is kept back any more: its records will be read again, and counted again."""
+        failed = sum(failure.counts for failure in self._kept)
         self._kept.clear()
+        self._in_row -= failed
+        for _ in range(min(failed, len(self._recent))):
+            self._recent.pop()
+
+    def _undecided(self) -> list[Failure]:
+        """No more can be waited for: what is kept back is let go where it is little enough."""
+        waited = 0.0 if self._suspected_at is None else self._clock() - self._suspected_at
+        if self._in_row >= IN_ROW or (self._in_row > 1 and waited < PATIENCE_SECONDS):
+            raise self._outage()
+        return self._let_go()
 
     def _let_go(self) -> list[Failure]:
         kept, self._kept = self._kept, []
@@ -190,8 +197,8 @@ class Guard:
 
     def _count(self) -> None:
         handled = self._words[RECORDS]
-        begins = len(self._kept) == 1 and not self._words[GUARDED]
-        if begins and self._recent and handled - self._recent[-1] > 1:
+        begins = len(self._kept) == 1 and self._suspected_at is None
+        if begins and (not self._recent or handled - self._recent[-1] > 1):
             self._in_row = 0  # what lies between has succeeded
         self._in_row += 1
         self._recent.append(handled)
@@ -199,20 +206,17 @@ class Guard:
             self._recent.popleft()
 
     def _check(self) -> None:
-        if self._in_row > 1 and self._clock() - self._began >= self._wait:
+        # A look has longer: it is to get behind a row of bad records, too, of which each takes its time to fail.
+        if self._in_row > 1 and self._clock() - self._began >= self._wait * self._width:
             raise self._outage()
-        if sum(failure.counts for failure in self._kept) >= min(self._row * self._width, MOST_IN_ROW):
+        if self._in_row >= min(self._row * self._width, MOST_IN_ROW):
             raise self._outage()
         if self._width == 1 and len(self._recent) > self._most:
             raise self._outage(partial=True)
 
     def _outage(self, *, partial: bool = False) -> Outage:
         first, last = self._kept[0], self._kept[-1]
-        failed = sum(failure.counts for failure in self._kept)
         self._partial = partial
-        for _ in range(min(failed, len(self._recent))):
-            self._recent.pop()  # they will be counted when they come again
-        self.forget()
         self._held_since, self._delay = self._clock(), FIRST_DELAY
         if self._suspected_at is None:
             self._suspected_at = self._held_since
@@ -224,4 +228,5 @@ class Guard:
                 consequence="too many records failed: it is tried again in its place, and those behind it wait",
             )
         self._words[GUARDED] = 1
+        self.forget()
         return Outage("too many records failed", offset_of(first.message))

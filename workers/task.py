@@ -183,7 +183,8 @@ class PartitionTask:
             self._count(done, monotonic_ns() - began)
             if failed is not None:
                 self._failures.settle_each(failed.messages, positions[done:], failed.error)
-                done = self._count_settled(positions, done)
+                done = self._done(positions)
+                self._words[RESULTS] = self._outbox.sent
             messages, positions = messages[done:], positions[done:]
             if not messages:
                 return True
@@ -293,13 +294,6 @@ class PartitionTask:
             self._words[RESULTS] = self._outbox.sent
             HANDLER.observe(self._words, elapsed_ns // records // 1000, records)
             BATCH.observe(self._words, records)
-
-    def _count_settled(self, positions: Sequence[int], before: int) -> int:
-        """Count records that went the careful way behind the first `before`; how many are done in all."""
-        done = self._done(positions)
-        self._words[RECORDS] += done - before
-        self._words[RESULTS] = self._outbox.sent
-        return done
 
 
 def positions_after(messages: list[Message]) -> Sequence[int]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from tests.support.readings import Reading, Seen
 from workers import App, Record, Retry
 
-app = App("downstream", retries=Retry(attempts=3, backoff=0.05, max_backoff=0.05))
+delays = os.environ.get("APP_DELAYS", "").split()
+app = App("downstream", retries=Retry(attempts=3, backoff=0.05, max_backoff=0.05, delayed=delays))
 away = Path(os.environ["APP_AWAY"])
 
 

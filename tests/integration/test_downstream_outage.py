@@ -24,9 +24,9 @@ def away(tmp_path: Path) -> Path:
     return tmp_path / "away"
 
 
-def start(scene: Scene, away: Path, guarantee: str) -> Pool:
-    env = {"APP_AWAY": str(away), "POOL_GUARANTEE": guarantee, "POOL_WORKER_TIMEOUT": "2"}
-    return scene.pool(DOWNSTREAM, env=env).wait_running()
+def start(scene: Scene, away: Path, guarantee: str, delays: str = "") -> Pool:
+    env = {"APP_AWAY": str(away), "POOL_GUARANTEE": guarantee, "POOL_WORKER_TIMEOUT": "2", "APP_DELAYS": delays}
+    return scene.pool(DOWNSTREAM, env=env).wait_running(4 + bool(delays))
 
 
 def all_guarded(pool: Pool) -> bool:
@@ -83,3 +83,29 @@ def test_a_drain_in_an_outage(scene: Scene, away: Path, guarantee: str) -> None:
     assert results.repeated == []
     assert results.disordered() == []
     assert scene.topics.read(scene.dead) == []
+
+
+@pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
+def test_an_outage_of_slow_partitions_with_delayed_retries(scene: Scene, away: Path, guarantee: str) -> None:
+    """Between two records a worker is idle; what it moved to the retry topic would be a dead letter a second later."""
+    rate = 8
+    count = int(rate * (SECONDS + 8))
+    pool = start(scene, away, guarantee, "1s")
+
+    def inputs_guarded() -> bool:
+        return all(partition.guarded for partition in pool.status().partitions if partition.topic == scene.input)
+
+    with scene.stream(rate=rate, count=count) as stream:
+        stream.wait_sent(2 * rate)
+        away.touch()
+        pool.wait_for(inputs_guarded, 15, "all partitions of the input guarded")
+        wait_while_true(inputs_guarded, SECONDS, "nothing has come back yet", every=0.5)
+        away.unlink()
+        stream.wait()
+    results = scene.wait_done()
+    assert results.missing(count) == set()
+    assert results.repeated == []
+    assert results.disordered() == []
+    assert scene.topics.read(f"{scene.input}.{scene.group}.retry.1s") == []
+    assert scene.topics.read(scene.dead) == []
+    assert pool.terminate() == 0

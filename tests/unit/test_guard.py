@@ -1,167 +1,14 @@
 """An outage puts nothing aside and overtakes nothing; a record that fails by itself holds nobody up for long."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from confluent_kafka import Message
 
-from tests.unit.messages import message
-from tests.unit.task_parts import Brokers, Word
-from workers import App, Reject, Retry
-from workers.guard import FIRST_DELAY, IN_ROW, LONGEST_DELAY, MOST_IN_ROW, PATIENCE_SECONDS, Guard
-from workers.replay import REPLAY_GROUP
-from workers.slot import COMMITTABLE, GUARDED, POSITION, SLOT_BYTES
-from workers.source import Batch
-from workers.task import PartitionTask
-
-WAIT = 10.0
-
-
-class Log:
-    """A partition that can be read again."""
-
-    def __init__(self, count: int, keys: int, at_once: int, replayed: Sequence[int]) -> None:
-        ours = [(REPLAY_GROUP, b"group")]
-        self.messages = [
-            message(b"%d" % n, offset=n, key=b"%d" % (n % keys), headers=ours if n in replayed else None)
-            for n in range(count)
-        ]
-        self.next = 0
-        self.rewinds: list[int] = []
-        self._at_once = at_once
-
-    def poll(self, patience: float | None = None) -> Batch:  # noqa: ARG002 - a test waits for nothing
-        found: Sequence[Message] = self.messages[self.next : self.next + self._at_once]
-        self.next += len(found)
-        return Batch([*found])
-
-    def high_watermark(self) -> int:
-        return len(self.messages)
-
-    def rewind(self, offset: int) -> None:
-        self.rewinds.append(offset)
-        self.next = offset
-
-
-class Partition:
-    """A partition of numbered records with a task, and a downstream that a test switches off.
-
-    Args:
-        count: how many records there are.
-        bad: those that always fail.
-        malformed: those that are refused.
-        replayed: those that have failed before.
-        keys: how many keys they share.
-        retries: the agent's.
-        batch: the agent's.
-    """
-
-    def __init__(
-        self,
-        count: int,
-        *,
-        bad: Sequence[int] = (),
-        malformed: Sequence[int] = (),
-        replayed: Sequence[int] = (),
-        keys: int = 1,
-        retries: Retry = Retry(attempts=2, backoff=0),  # noqa: B008 frozen
-        batch: int | None = None,
-        at_once: int = 20,
-        share: float = 0.5,
-        window: int = 100,
-    ) -> None:
-        self.down = False
-        self.now = 0.0
-        self.tried: list[int] = []
-        self.on_try: Callable[[int], None] = lambda _: None
-        self.log = Log(count, keys, at_once, replayed)
-        self.words = memoryview(bytearray(SLOT_BYTES)).cast("q")
-        self.brokers = Brokers(at_once=True)
-        self.word = Word()
-        self.word.on_wait = self._passes
-
-        def handle(number: int) -> int:
-            self.tried.append(number)
-            self.on_try(number)
-            if number in malformed:
-                raise Reject("malformed")
-            if self.down or number in bad:
-                raise ConnectionError(number)
-            return number
-
-        app = App("group", retries=retries)
-        if batch is None:
-            app.agent("in", value=int, output="out")(handle)
-        else:
-
-            @app.agent("in", value=int, output="out", batch=batch)
-            def several(numbers: list[int]) -> list[int]:
-                return [handle(number) for number in numbers]
-
-        guard = Guard(self.words, share=share, window=window, wait=WAIT, clock=lambda: self.now)
-        self.task = PartitionTask(
-            app.agents["in"],
-            self.log,
-            self.brokers,
-            self.words,
-            self.word,
-            group="group",
-            flush_interval=0,
-            guard=guard,
-        )
-
-    def _passes(self) -> None:
-        self.now += self.word.waits[-1]
-        self.at(self.now)
-
-    at: Callable[[float], None] = staticmethod(lambda _: None)
-    """Called with the time at each wait."""
-
-    def run(self, *, idle: float = 0.0) -> None:
-        """Read to the end, stay idle for so many seconds, then drain."""
-        since = self.now
-        for _ in range(100_000):
-            unread = self.log.next < len(self.log.messages)
-            self._turn()
-            if unread or self.log.next < len(self.log.messages):
-                since = self.now
-            elif self.now >= since + idle:
-                break
-            else:
-                self.now += 0.1
-        else:
-            raise AssertionError("it does not come to its end")
-        self.word.drain()
-        self.task.run()
-
-    def _turn(self) -> None:
-        from workers.endings import Rewind
-
-        try:
-            self.task.turn()
-        except Rewind as cause:
-            self.task._rewind(cause)
-
-    @property
-    def results(self) -> list[int]:
-        return [int(value or b"") for value in self.brokers.values()]
-
-    @property
-    def letters(self) -> list[int]:
-        return [int(letter["pool.origin.offset"]) for letter in self.brokers.letters()]
-
-    @property
-    def waiting(self) -> list[int]:
-        return [
-            int(dict(parcel.headers or ())["pool.origin.offset"] or b"")
-            for parcel in self.brokers.taken
-            if "retry" in parcel.topic
-        ]
-
-    @property
-    def committable(self) -> int:
-        return self.words[COMMITTABLE]
+from tests.unit.guard_parts import WAIT, Partition
+from workers import Retry
+from workers.guard import FIRST_DELAY, IN_ROW, LONGEST_DELAY, MOST_IN_ROW
+from workers.slot import GUARDED, POSITION
 
 
 @pytest.mark.parametrize("batch", [None, 7])
@@ -253,16 +100,6 @@ def test_records_that_fail_by_themselves_are_put_aside_at_once(bad: list[int], a
     assert partition.results == [n for n in range(100) if n not in bad]
     assert partition.committable == 100
     assert partition.now < 1 + 100 * 0.2, "nobody waited for anything"
-
-
-def test_one_that_fails_alone_is_put_aside_when_none_follows() -> None:
-    partition = Partition(10, bad=[9])
-    partition.run(idle=WAIT - 1)
-    assert (partition.letters, partition.committable) == ([], 9)
-    partition = Partition(10, bad=[9])
-    partition.run(idle=WAIT + 1)
-    assert (partition.letters, partition.committable) == ([9], 10)
-    assert partition.tried.count(9) == 2
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5])
@@ -405,8 +242,8 @@ def test_delayed_retries_take_single_failures_and_are_spared_an_outage() -> None
         partition.down = partition.now < 60 and number >= 50
 
     partition.on_try = on_try
-    partition.run(idle=1)
-    assert partition.waiting == [20, 99], "the last one did not wait for another to tell"
+    partition.run(idle=WAIT + 1)
+    assert partition.waiting == [20, 99]
     assert partition.results == [n for n in range(100) if n not in (20, 99)]
     assert partition.letters == []
 
@@ -426,16 +263,74 @@ def test_a_flood_of_malformed_records_does_not_fill_the_memory() -> None:
     assert partition.log.rewinds == []
 
 
-def test_a_malformed_record_between_two_failures_is_no_success() -> None:
-    partition = Partition(10, bad=[7, 9], malformed=[8])
-    partition.run(idle=WAIT + 1)
-    assert partition.letters == [7, 8, 9]
-    assert set(partition.log.rewinds) == {7}
+def test_bad_records_that_take_their_time_to_fail_are_passed_in_the_end() -> None:
+    bad = range(10, 20)
+    partition = Partition(100, bad=bad)
+
+    def on_try(number: int) -> None:
+        partition.now += 5 * (number in bad)
+
+    partition.on_try = on_try
+    partition.run()
+    assert partition.letters == list(bad)
+    assert partition.now < 600
 
 
-def test_several_at_the_end_of_an_idle_partition_are_held_once_and_then_put_aside() -> None:
-    partition = Partition(10, bad=[8, 9])
-    partition.run(idle=2 * WAIT)
-    assert partition.letters == [8, 9]
-    assert set(partition.log.rewinds) == {8}
-    assert PATIENCE_SECONDS < partition.now < 2 * PATIENCE_SECONDS
+def test_the_share_is_one_of_records_not_of_batches() -> None:
+    bad = range(0, 3000, 15)
+    partition = Partition(3000, bad=bad, batch=1000, at_once=1000)
+    partition.run()
+    assert partition.letters == list(bad)
+    assert partition.log.rewinds == []
+
+
+def short_outage(partition: Partition, on_second: Callable[[int], None]) -> None:
+    """Records 3 to 6 fail once; at the second attempt of each and of what comes next, do something."""
+
+    def on_try(number: int) -> None:
+        partition.down = number in (3, 4, 5, 6) and partition.tried.count(number) == 1
+        if partition.tried.count(number) == 2:
+            on_second(number)
+
+    partition.on_try = on_try
+
+
+def test_a_drain_is_heeded_while_those_before_a_success_are_tried_again() -> None:
+    partition = Partition(20, retries=Retry(attempts=1))
+
+    def drain(number: int) -> None:
+        if number == 4:
+            partition.word.drain()
+
+    short_outage(partition, drain)
+    partition.task.run()
+    assert partition.tried == [0, 1, 2, 3, 4, 5, 6, 7, 3, 4]
+    assert partition.results == [0, 1, 2, 3, 4]
+    assert partition.words[POSITION] == partition.committable == 5
+
+
+def test_while_those_before_a_success_are_tried_again_what_is_done_is_committable() -> None:
+    partition, committable = Partition(20, retries=Retry(attempts=1)), dict[int, int]()
+
+    def note(number: int) -> None:
+        committable[number] = partition.committable
+
+    short_outage(partition, note)
+    partition.run()
+    del committable[7]  # the success itself
+    assert committable == {3: 3, 4: 4, 5: 5, 6: 6}
+    assert partition.results == list(range(20))
+
+
+def test_an_outage_that_is_back_while_those_before_a_success_are_tried_again_puts_nothing_aside() -> None:
+    """Each takes a second to fail, and the downstream is well for a moment only."""
+    partition = Partition(100)
+
+    def on_try(_: int) -> None:
+        partition.down = partition.now < 60 or 62 < partition.now < 120
+        partition.now += 1
+
+    partition.on_try = on_try
+    partition.run()
+    assert partition.letters == []
+    assert partition.results == list(range(100))

@@ -7,10 +7,14 @@ from confluent_kafka import KafkaError
 
 from tests.support.wait import wait_for
 from tests.unit.messages import message
+from tests.unit.task_parts import Polls, records
 from tests.unit.transaction_parts import JOINED, Clock, Parts, abortable
+from workers import App, Retry
 from workers.endings import Fenced, Rewind
+from workers.guard import Guard
 from workers.sink import Parcel
 from workers.slot import COMMITTABLE, POSITION
+from workers.task import PartitionTask
 from workers.transactions import RELIEF_NS
 from workers.turn import Turn
 
@@ -124,3 +128,36 @@ def test_a_relief_that_fails_is_the_loops_to_deal_with(parts: Parts, clock: Cloc
     assert parts.words[COMMITTABLE] == 5
     with pytest.raises(Rewind, match="refused"):
         parts.flush()
+
+
+def test_while_records_before_a_success_are_tried_again_what_is_done_is_committed(clock: Clock) -> None:
+    app, tried = App("group", retries=Retry(attempts=1)), list[int]()
+    committed: dict[int, int] = {}
+    parts = Parts()
+
+    @app.agent("in", value=int, output="out")
+    def fail_once(number: int) -> int:
+        tried.append(number)
+        if number > 0 and tried.count(number) == 2:
+            clock.now += RELIEF_NS + 1
+            parts.word.tick()
+            committed[number] = parts.words[COMMITTABLE]
+        if number in (1, 2, 3) and tried.count(number) == 1:
+            raise ConnectionError
+        return number
+
+    parts.words[POSITION] = parts.words[COMMITTABLE] = 0
+    guard = Guard(parts.words, share=0.5, window=100, wait=10)
+    task = PartitionTask(
+        app.agents["in"],
+        Polls(records(b"0", b"1", b"2", b"3", b"4", b"5")),
+        parts.sink,
+        parts.words,
+        parts.word,
+        group="group",
+        flush_interval=3600,
+        guard=guard,
+    )
+    task.turn()
+    assert tried == [0, 1, 2, 3, 4, 1, 2, 3, 4, 5]
+    assert committed == {1: 1, 2: 2, 3: 3, 4: 4}
