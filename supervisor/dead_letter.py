@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from workers.origin import PREFIX
+from workers.origin import told_by
 from workers.records import Headers, TopicPartition, raw_headers
 from workers.replay import REPLAY_GROUP
 from workers.sink import Parcel
@@ -41,13 +41,7 @@ class Letter:
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
-        headers: Headers = []
-        told: dict[str, str] = {}
-        for name, value in raw_headers(message):
-            if name.startswith(PREFIX):
-                told[name[len(PREFIX) :]] = (value or b"").decode(errors="replace")
-            else:
-                headers.append((name, value))
+        headers, told = told_by(raw_headers(message))
         kind, timestamp = message.timestamp()
         return cls(
             partition=partition,
@@ -113,11 +107,13 @@ class Letter:
         Only for letters without an `obstacle`.
         """
         assert self.origin is not None, "see obstacle"
+        # What an earlier replay has added is no part of the record.
+        own = self.headers[:-1] if self.headers and self.headers[-1][0] == REPLAY_GROUP else self.headers
         return Parcel(
             topic=to or self.origin.topic,
             value=self.value,
             key=self.key,
-            headers=[*self.headers, (REPLAY_GROUP, self.group)],
+            headers=[*own, (REPLAY_GROUP, self.group)],
             partition=-1 if to else self.origin.partition,
             timestamp=self.timestamp,
         )

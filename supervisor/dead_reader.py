@@ -1,6 +1,5 @@
 """Reads a dead-letter topic from known offsets to its present end; it belongs to no group while it does."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Final, Self
 
@@ -72,14 +71,13 @@ class DeadReader:
         Raises:
             BrokersRefused: the topic cannot be read, or nothing came for half a minute.
         """
-        heard = time.monotonic()
+        silent = 0.0  # only what it waited itself: the caller may take long over what it was given
         while self._unread:
             first = self._consumer.poll(_WAIT_SECONDS)
             messages = [] if first is None else [first, *self._consumer.consume(_AT_ONCE - 1, 0)]
             letters = [letter for message in messages if (letter := self._take(message)) is not None]
-            if messages:
-                heard = time.monotonic()
-            elif time.monotonic() > heard + _SILENCE_SECONDS:
+            silent = 0.0 if messages else silent + _WAIT_SECONDS
+            if silent > _SILENCE_SECONDS:
                 raise BrokersRefused(
                     f"nothing could be read for {_SILENCE_SECONDS:g} s; see to the brokers, and try again", "_TIMED_OUT"
                 )

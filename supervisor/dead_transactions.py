@@ -121,8 +121,11 @@ class DeadTransactions:
                 headers=list(parcel.headers or ()),
                 on_delivery=self._delivered,
             )
-        except BufferError:
-            return False
+        except BufferError as full:
+            if len(self._producer):
+                return False
+            why = f"a record for {parcel.topic} is larger than the producer's queue; raise queue.buffering.max.kbytes"
+            raise KafkaException(KafkaError(KafkaError._QUEUE_FULL, why, txn_requires_abort=True)) from full
         return True
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:

@@ -1,5 +1,6 @@
 """Where a record was first read. In a retry topic its headers tell: those of a dead letter, behind its own."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE, Message
@@ -63,15 +64,21 @@ def original(message: Message) -> Message:
     )
 
 
-def _told(headers: Headers) -> Origin | None:
-    # A record may have had such headers of its own, as a dead letter that is somebody's input has: the last are ours.
-    first = next((n for n in reversed(range(len(headers))) if headers[n][0] == PREFIX + TOPIC), None)
-    if first is None:
-        return None
+def told_by(headers: Headers) -> tuple[Headers, Mapping[str, str]]:
+    """A record's own headers, and what the pool's behind them tell, without their prefix; nothing where there are none.
+
+    It may have had such headers of its own, as a dead letter that is somebody's input has: the last are the pool's.
+    """
+    first = next((n for n in reversed(range(len(headers))) if headers[n][0] == PREFIX + TOPIC), len(headers))
     told = {name.removeprefix(PREFIX): (value or b"").decode(errors="replace") for name, value in headers[first:]}
+    return headers[:first], told
+
+
+def _told(headers: Headers) -> Origin | None:
+    own, told = told_by(headers)
     try:
         numbers = [int(told[name]) for name in (PARTITION, OFFSET, TIMESTAMP, ATTEMPTS)]
     except (KeyError, ValueError):
         return None
     partition, offset, timestamp, attempts = numbers
-    return Origin(told[TOPIC], partition, offset, timestamp, headers[:first], attempts)
+    return Origin(told[TOPIC], partition, offset, timestamp, own, attempts)

@@ -1,6 +1,7 @@
-"""Batches: a result for each, and one bad reading that fails its batch."""
+"""Batches: a result for each, a bad reading that fails its batch, and one at which it hangs."""
 
 import os
+import time
 
 from tests.support.readings import Reading
 from workers import App, Output, Retry
@@ -14,4 +15,6 @@ app = App("batches", retries=Retry(attempts=1))
 def gather(readings: list[Reading]) -> Output:
     if any(reading.do == "fail" for reading in readings):
         raise ValueError("a bad reading")
+    if any(reading.do == "hang" for reading in readings):
+        time.sleep(3600)
     return Output([reading.seq for reading in readings])

@@ -81,6 +81,14 @@ def _allocate(reading: Reading) -> None:
         taken.append(b"x" * 4_000_000)
 
 
+_kept: list[bytes] = []
+
+
+def _grow(reading: Reading) -> None:
+    """Leak: keep memory that nobody gives back."""
+    _kept.append(b"x" * 4_000_000)
+
+
 _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "fail": _fail,
     "fail at length": _fail_at_length,
@@ -94,6 +102,7 @@ _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "exit": _exit,
     "segfault": _segfault,
     "allocate": _allocate,
+    "grow": _grow,
 }
 
 _RESULTS: Mapping[str, Callable[[], Any]] = {

@@ -6,7 +6,7 @@ import time
 from tests.support.readings import Reading, Seen
 from workers import App, Record
 
-app = App("sensors")
+app = App("sensors", guarantee=os.environ.get("APP_GUARANTEE", "at_least_once"))  # type: ignore[arg-type] # checked there
 
 
 @app.agent(os.environ.get("APP_INPUT", "readings"), value=Reading, output=os.environ.get("APP_OUTPUT", "seen"))

@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 import msgspec
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from tests.faults.records import Deed, Numbered
 
@@ -32,6 +32,7 @@ class Load:
         self._next = [0] * keys
         self._sent = 0
         self._burst = 0
+        self._refused: list[str] = []
         self._deeds: deque[Deed] = deque()
         self._encode = msgspec.json.Encoder().encode
         self._stopping = threading.Event()
@@ -42,6 +43,7 @@ class Load:
                 "log_level": 0,
                 "linger.ms": 5,
                 "enable.idempotence": True,
+                "delivery.report.only.error": True,
                 "message.timeout.ms": 0,
                 "reconnect.backoff.max.ms": 500,
                 # librdkafka 2.16 can stop connecting for ever where its cluster's only broker shuts down; workers that
@@ -72,7 +74,7 @@ class Load:
         """Send no more, and wait until all is acknowledged; how many records that were.
 
         Raises:
-            AssertionError: the brokers take no more of them.
+            AssertionError: the brokers take no more of them, or have refused some.
         """
         self._stopping.set()
         self._thread.join()
@@ -80,6 +82,7 @@ class Load:
         while (left := self._producer.flush(_FLUSH_SECONDS)) and left < before:
             before = left  # brokers that are slow have time
         assert left == 0, f"{left} records of the load are stuck: none was acknowledged in {_FLUSH_SECONDS} s"
+        assert not self._refused, f"{len(self._refused)} records of the load are refused: {self._refused[:5]}"
         return self._sent
 
     def _run(self) -> None:
@@ -97,6 +100,9 @@ class Load:
         key = self._sent % len(self._next)
         do = self._deeds.popleft() if self._deeds else Deed.PASS
         value = self._encode(Numbered(key, self._next[key], time.monotonic_ns(), do))
-        self._producer.produce(self._topic, value, str(key), key % self._partitions)
+        self._producer.produce(self._topic, value, str(key), key % self._partitions, on_delivery=self._failed)
         self._next[key] += 1
         self._sent += 1
+
+    def _failed(self, error: KafkaError | None, message: Message) -> None:
+        self._refused.append(f"{message.topic()}[{message.partition()}]: {error}")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.plan import Fault
 from tests.faults.run import Run
-from tests.faults.settings import Settings
+from tests.faults.settings import AT_LEAST_ONCE, EXACTLY_ONCE, Settings
 from tests.support import jars
 from tests.support.pool import PROTOCOLS
 
@@ -20,10 +20,14 @@ SEED = 2279
 
 
 @pytest.mark.skipif(not jars.available(), reason="the faults need brokers of their own: install Java and Maven")
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_promises_hold_under_faults(tmp_path: Path, protocol: str) -> None:
+@pytest.mark.parametrize(
+    ("guarantee", "protocol"), [*((AT_LEAST_ONCE, protocol) for protocol in PROTOCOLS), (EXACTLY_ONCE, "classic")]
+)
+def test_promises_hold_under_faults(tmp_path: Path, guarantee: str, protocol: str) -> None:
     quick = tuple(fault for fault in Fault if fault not in SLOW)
-    settings = Settings(seed=SEED, duration=7.0, every=0.6, rate=300, protocol=protocol, only=quick)
+    settings = Settings(
+        seed=SEED, duration=7.0, every=0.6, rate=300, guarantee=guarantee, protocol=protocol, only=quick
+    )
     report = Run(settings, tmp_path, _say).execute()
     assert report.kept, report.broken()
 

@@ -1,5 +1,6 @@
 """A worker without a sign of life is replaced; one that is merely slow is not."""
 
+import json
 import time
 from pathlib import Path
 from signal import SIGSTOP
@@ -8,8 +9,9 @@ import pytest
 
 from tests.conftest import MakeScene
 from tests.support.figures import Figures
-from tests.support.readings import reading
-from tests.support.scene import SCRIPTED, Scene
+from tests.support.readings import encode, reading
+from tests.support.scene import EXACTLY_ONCE, SCRIPTED, Scene
+from workers.records import raw_headers
 
 TIMEOUT = 3.0
 
@@ -39,6 +41,21 @@ def test_a_hung_handler_shows_where(scene: Scene, tmp_path: Path) -> None:
     died = pool.wait_event("worker_died", within=TIMEOUT + 5)
     assert "_hang_once" in died["stacks"]
     assert sorted(scene.wait_done().copies) == [0, 4, 8]
+
+
+def test_of_a_hung_batch_only_the_record_at_fault_is_set_aside(scene: Scene) -> None:
+    count, bad = 200, 77
+    scene.topics.send(scene.input, (reading(seq, do="hang" * (seq == bad)) for seq in range(count)))
+    pool = scene.pool("tests.apps.batches:app", env={**EXACTLY_ONCE, "POOL_HANDLER_TIMEOUT": "1"}).wait_running()
+    scene.topics.wait_lag(scene.group, scene.input)
+    died = pool.events("worker_died")
+    assert [death["cause"] for death in died] == ["no sign of life for 1 s"] * 2, "in its batch, and then alone"
+    assert all("gather" in death["stacks"] for death in died)
+    batches = [json.loads(message.value() or b"") for message in scene.topics.read(scene.output)]
+    assert sorted(seq for batch in batches for seq in batch) == [seq for seq in range(count) if seq != bad]
+    (letter,) = scene.topics.read(scene.dead)
+    assert letter.value() == encode(reading(bad, do="hang"))
+    assert dict(raw_headers(letter))["pool.error.class"] == b"workers.errors.WorkerKiller"
 
 
 def test_a_slow_batch_is_alive(make_scene: MakeScene, full: bool, figure: Figures) -> None:

@@ -10,15 +10,18 @@ from supervisor.dead_scan import Scan
 from tests.unit.messages import message
 from workers.dead_letter import DeadLetter, envelope
 from workers.errors import ConfigInvalid, DecodeFailed
-from workers.records import TopicPartition
+from workers.records import Headers, TopicPartition
 from workers.sink import Parcel
 
 FAILED_AT = 1_767_225_600_000
 TOPIC, ID = "in.group.dead", "id-1"
 
 
-def written(**fields: object) -> DeadLetter:
-    record = message(b"\xff", key=b"k", headers=[("a", b"1"), ("a", None)])
+OWN: Headers = [("a", b"1"), ("a", None)]
+
+
+def written(*, headers: Headers = OWN, **fields: object) -> DeadLetter:
+    record = message(b"\xff", key=b"k", headers=headers)
     how = {"topic": TOPIC, "group": "group", "attempts": 3, "failed_at_ms": FAILED_AT, **fields}
     error = how.pop("error", DecodeFailed("not JSON at byte 7"))
     return envelope(record, error, **how)  # type: ignore[arg-type]
@@ -52,10 +55,22 @@ def test_what_is_no_dead_letter_tells_nothing() -> None:
 
 
 def test_a_replay_is_the_record_as_it_was_and_whose_it_is() -> None:
-    own = [("a", b"1"), ("a", None)]
-    sent = [*own, ("pool.replay.group", "group")]
+    sent = [*OWN, ("pool.replay.group", "group")]
     assert LETTER.replay(None) == Parcel("in", b"\xff", b"k", sent, 3, 1)
     assert LETTER.replay("elsewhere") == Parcel("elsewhere", b"\xff", b"k", sent, -1, 1)
+
+
+def test_a_record_that_was_a_letter_itself_keeps_its_headers() -> None:
+    own = written(group="other", topic="x.other.dead").headers
+    letter = read(written(headers=own))
+    assert (letter.headers, letter.group, letter.origin) == (own, "group", TopicPartition("in", 3))
+    assert letter.replay(None).headers == [*own, ("pool.replay.group", "group")]
+    assert read(written(headers=[*own, ("pool.size", b"7")])).headers == [*own, ("pool.size", b"7")]
+
+
+def test_a_replay_says_once_whose_it_is_however_often_it_failed() -> None:
+    again = read(written(headers=[*OWN, ("pool.replay.group", b"group")]))
+    assert again.replay(None).headers == [*OWN, ("pool.replay.group", "group")]
 
 
 def test_a_letter_without_its_value_is_never_replayed_as_a_tombstone() -> None:

@@ -1,0 +1,60 @@
+"""The Kafka clients that a worker makes, by what its app or its pool guarantees."""
+
+from typing import Any, NamedTuple
+from unittest.mock import Mock
+
+import pytest
+
+from workers import App, worker
+from workers.guarantee import GuaranteeName
+from workers.protocol import Fork, Setup
+from workers.settings import Settings
+from workers.slot import SLOT_BYTES
+from workers.watch import Watch
+
+
+class Made(NamedTuple):
+    """What the clients were told."""
+
+    producer: dict[str, Any]
+    consumer: dict[str, Any]
+
+
+def make(monkeypatch: pytest.MonkeyPatch, app: App, **told: Any) -> Made:
+    app.agent("in", value=bytes)(lambda _: None)
+    producer, consumer = Mock(), Mock()
+    monkeypatch.setattr(worker, "Producer", producer)
+    monkeypatch.setattr(worker, "Consumer", consumer)
+    monkeypatch.setattr(worker, "begin", lambda _sink, _consumer, start: start)
+    words = memoryview(bytearray(SLOT_BYTES)).cast("q")
+    setup = Setup("module:app", Settings(**told), "")
+    worker._connect(app, setup, Fork(1, "in", 3, 7, 0, 1_000_000), words, Watch(Mock(), words))
+    return Made(producer.call_args.args[0], consumer.call_args.args[0])
+
+
+@pytest.mark.parametrize(
+    ("app", "setting", "transactional"),
+    [
+        (App("group"), None, False),
+        (App("group", guarantee="exactly_once"), None, True),
+        (App("group", guarantee="exactly_once"), "at_least_once", False),
+        (App("group", guarantee="at_least_once"), "exactly_once", True),
+    ],
+)
+def test_the_app_says_what_is_guaranteed_and_the_setting_wins(
+    monkeypatch: pytest.MonkeyPatch, app: App, setting: GuaranteeName | None, transactional: bool
+) -> None:
+    made = make(monkeypatch, app, guarantee=setting)
+    assert made.producer.get("transactional.id") == ("group.in.3" if transactional else None)
+
+
+def test_exactly_once_transactions_end_soon_and_only_what_is_committed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = {"isolation.level": "read_uncommitted"}
+    made = make(monkeypatch, App("group"), guarantee="exactly_once", kafka=user)
+    assert made.producer["transaction.timeout.ms"] == 15_000
+    assert made.consumer["isolation.level"] == "read_committed"
+
+
+def test_at_least_once_what_is_read_is_the_users_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = {"isolation.level": "read_uncommitted"}
+    assert make(monkeypatch, App("group"), kafka=user).consumer["isolation.level"] == "read_uncommitted"
