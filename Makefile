@@ -25,8 +25,8 @@ demo: $(VENV)/run ## the sensor-alert pool on an embedded broker; DURATION=secon
 
 test: $(VENV)/dev system-packages ## all tests, on real Kafka; TESTS=tests/unit for some, ARGS="-x" for pytest
 ifeq ($(TESTS)$(ARGS),)
-	@# Most wait more than they compute: four at a time. What measures times comes after them, by itself.
-	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not alone"
+	@# Most wait more than they compute: six at a time. What measures times comes after them, by itself.
+	@$(BIN)/python -m pytest -n 6 --dist loadfile -m "not alone"
 	@$(BIN)/python -m pytest -m alone
 else
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)

@@ -1,6 +1,19 @@
-"""Property tests are about what holds, not about how fast a busy machine is."""
+"""What every unit test begins with: the same chance, logs as they are by default, and as much time as it takes."""
 
+import random
+from collections.abc import Iterator
+
+import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
+# Property tests are about what holds, not about how fast a busy machine is.
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-speed")
+
+
+@pytest.fixture(autouse=True)
+def _as_always() -> Iterator[None]:
+    random.seed(0)
+    yield
+    structlog.reset_defaults()
