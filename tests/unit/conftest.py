@@ -14,6 +14,8 @@ settings.load_profile("any-speed")
 
 @pytest.fixture(autouse=True)
 def _as_always() -> Iterator[None]:
+    chance = random.getstate()  # others choose ports by it
     random.seed(0)
     yield
+    random.setstate(chance)
     structlog.reset_defaults()
