@@ -135,6 +135,16 @@ def test_what_was_due_is_sent_when_the_time_is_over_and_its_latency_tells_of_it(
     assert shortest >= 1.9
 
 
+def test_a_load_that_is_only_late_when_it_is_stopped_has_failed_at_nothing(broker: str) -> None:
+    sender = make_sender(broker, Steady(1000), duration=60)
+    sender.begin_at(time.monotonic() - 30)
+    sender.run_until(time.monotonic() + 0.001)
+    sender.stop()
+    assert sender.behind > 0
+    assert sender.finish(10)
+    assert sender.recorder.failed == 0
+
+
 @pytest.mark.parametrize("bulk", [False, True])
 def test_without_a_broker_the_schedule_goes_on_and_what_is_given_up_counts_as_failed(bulk: bool) -> None:
     sender = make_sender("127.0.0.1:1", Steady(1000), duration=0.4, queue=10, bulk=bulk, overtime=0.3)
