@@ -98,7 +98,7 @@ def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
     if isinstance(when, Recorded) or (what.lines is not None and once):
         assert what.lines is not None
         count = min(what.lines, count or what.lines)
-    bulk = what.plain and when.peak == float("inf")
+    bulk = what.plain and when.peak == float("inf") and not options.find_capacity
     properties: dict[str, Any] = {
         # Idempotent, so that a sequence number that a reader finds twice was not repeated by the generator.
         "enable.idempotence": True,

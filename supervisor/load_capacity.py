@@ -24,8 +24,9 @@ _BEHIND_SECONDS: Final = 0.3
 """So many seconds' worth may be missing, since a status is as old as that."""
 _GENERATOR_SECONDS: Final = 0.1
 """So many seconds' worth may be due and not sent: where more are, it is not the pool that gave out."""
-_BACKLOG_SECONDS: Final = 1.0
-"""So many seconds' worth of a step's results may be open at its end."""
+_BACKLOG_SHARE: Final = 0.1
+"""Of a step's results: so many may be open at its end, and no more than a second's worth."""
+_P99_SHARE: Final = 0.01
 _DRAIN_SECONDS: Final = 60.0
 _LOST_SECONDS: Final = 10.0
 """After so long without any result, those that are still open are lost, not late."""
@@ -109,16 +110,21 @@ class CapacitySearch:
             self._clock_runs = True
         begun, latencies = load.crew.moment, Latencies()
         mark: _Mark | None = None
+        end: _Mark | None = None
         tried: Tried | None = None
-        while not load.crew.totals.finished:
+        # With a bound on latencies, what is open at the end has as long to come.
+        patience = (self._options.slo or 0.0) / 1000 if self._options.verify is not None else 0.0
+        while not load.crew.totals.finished or (end is not None and tried is None):
             load.turn()
             if mark is None and time.monotonic() >= begun + hold * _WARM_SHARE:
                 mark = self._mark()
                 load.sample(force=True)
                 load.recent = latencies
-            if mark is not None and load.crew.totals.done and tried is None:
+            if mark is not None and load.crew.totals.done and end is None:
                 load.sample(force=True)
-                tried = self._judge(rate, mark, self._mark(), latencies)
+                end = self._mark()
+            if mark is not None and end is not None and tried is None and time.monotonic() >= end.moment + patience:
+                tried = self._judge(rate, mark, end, latencies)
             if load.interrupt.requested:
                 load.crew.stop()
         load.recent = None
@@ -165,10 +171,14 @@ class CapacitySearch:
             # What was missing before the step is lost, and no lag; so is a small share of the step.
             missing, seconds = end.missing - self._before.missing, end.moment - self._before.moment
             expected = (end.expected - mark.expected) / (end.moment - mark.moment)
-            if missing > expected * max(seconds * _BEHIND_SHARE, _BACKLOG_SECONDS):
+            if missing > expected * min(seconds * _BACKLOG_SHARE, 1.0):
                 return f"lag grows: {missing:,} results are open"
-        if slo is not None and late is not None and late > slo:
-            return f"p99 {late:,.1f} ms passes {slo:g} ms"
+        if slo is not None and late is not None:
+            if late > slo:
+                return f"p99 {late:,.1f} ms passes {slo:g} ms"
+            found = self._load.verification
+            if found.missing - self._before.missing > ((found.expected or 0) - self._before.expected) * _P99_SHARE:
+                return f"p99 passes {slo:g} ms: more than one of a hundred results are open for so long"
         return None
 
     def _drained(self) -> bool:

@@ -46,6 +46,8 @@ class Crew:
         """Latencies since somebody took them."""
         self.partitions = 1
         """How many the topic has; to be known before the crew begins."""
+        self._rates: set[float | None] = set()
+        """At which it has sent; None: as the schedule says."""
         self._first = 0
         self.moment = 0.0
         """When the schedule began, in seconds of the monotonic clock."""
@@ -53,7 +55,7 @@ class Crew:
     @property
     def bulk(self) -> bool:
         """Whether latencies are told from counts, not from each record."""
-        return self._work.bulk(self._count)
+        return any(self._work.bulk(self._count, rate) for rate in self._rates)
 
     def __enter__(self) -> Self:
         context = multiprocessing.get_context("fork")
@@ -88,6 +90,7 @@ class Crew:
     def begin(self, rate: float | None = None, duration: float | None = None) -> None:
         """Have all send from now on, numbers going on from the last ones; a rate is in place of the schedule."""
         self._first = self.reach
+        self._rates.add(rate)
         self._before, self._heard = self.totals, [_NOTHING] * self._count
         self.totals = self._sum()
         self.moment = time.monotonic() + SETUP_SECONDS

@@ -168,12 +168,15 @@ class Filling:
             if low:
                 raise _nothing(f"dict with keys of {type(info.key_type).__name__}, which JSON does not have,")
             return dict
+        if self._depth > _DEEPEST:
+            high = low
+        if not high:
+            return dict
         keys, value = self._different(self.draw(info.key_type), low, high), self.draw(info.value_type)
         return lambda: {key: value() for key in keys()}
 
     def _StructType(self, info: inspect.StructType) -> Draw:  # noqa: N802
-        if self._depth > 2 * _DEEPEST:
-            raise LoadRefused(f"--type: {info.cls.__qualname__} holds itself without end; give --file")
+        self._end(info.cls)
         draws = [
             (field.encode_name, self.draw(field.type))
             for field in info.fields
@@ -185,6 +188,7 @@ class Filling:
         return lambda: {**tag, **{name: draw() for name, draw in draws}}
 
     def _TypedDictType(self, info: inspect.TypedDictType | inspect.DataclassType) -> Draw:  # noqa: N802
+        self._end(info.cls)
         draws = [(field.encode_name, self.draw(field.type)) for field in info.fields]
         return lambda: {name: draw() for name, draw in draws}
 
@@ -195,6 +199,10 @@ class Filling:
         return lambda: [draw() for draw in draws]
 
     # Parts of these.
+
+    def _end(self, kind: type) -> None:
+        if self._depth > 2 * _DEEPEST:
+            raise LoadRefused(f"--type: {kind.__qualname__} holds itself without end; give --file")
 
     def _moment(self) -> float:
         """Some second of the first day of 2026."""

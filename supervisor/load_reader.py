@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from supervisor.load_numbers import Numbers
 from supervisor.load_refused import LoadRefused
 from supervisor.load_verification import Verification
 from workers.log import kafka_logger
 from workers.settings import Settings
+from workers.source import WAITED_OUT
 
 _BROKER_SECONDS: Final = 10.0
 _AT_ONCE: Final = 5000
@@ -37,10 +38,13 @@ class Reader:
         self._numbers = numbers
         self._verification = verification
         self._consumer = Consumer(_properties(settings))
+        self._taken = 0
         self.error: str | None = None
         """Why the topics could not be read wholly; None: they could."""
         self.last_result = time.monotonic()
-        """When there was a result last, or any record of the load."""
+        """When there was a result of this load last, or any record of it."""
+        self._ended: dict[int, int] = {}
+        """Where partitions of the loaded topic were seen to end: behind what a transaction leaves there, too."""
         try:
             self._places = [*self._partitions(source), *self._partitions(target)]
             self._begun = self._ends(self._places)
@@ -59,7 +63,7 @@ class Reader:
         messages = (first, *self._consumer.consume(_AT_ONCE, 0))
         for message in messages:
             if (error := message.error()) is not None:
-                self.error = error.str()
+                self._heed(error, message)
             elif message.topic() == self._source:
                 origin = numbers.origin(message)
                 if origin is None:
@@ -69,14 +73,25 @@ class Reader:
                     verification.sent(origin.seq, origin.due, key=key, answerable=origin.answerable, hot=origin.hot)
             else:
                 verification.result(numbers.result(message), message.partition() or 0, now)
-        self.last_result = time.monotonic()
+        if (taken := verification.taken) != self._taken:  # not what others write there
+            self._taken, self.last_result = taken, time.monotonic()
         return len(messages)
+
+    def _heed(self, error: KafkaError, message: Message) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            if message.topic() == self._source:
+                self._ended[message.partition() or 0] = message.offset() or 0
+        elif error.code() not in WAITED_OUT:
+            self.error = error.str()
 
     def at_end(self, ends: Sequence[int]) -> bool:
         """Whether the loaded topic is read up to these offsets."""
         positions = self._consumer.position(self._sources())
         # A partition of which nothing was read yet has no position.
-        return all(max(p.offset, begun) >= end for p, begun, end in zip(positions, self._begun, ends, strict=False))
+        return all(
+            max(p.offset, begun, self._ended.get(p.partition, 0)) >= end
+            for p, begun, end in zip(positions, self._begun, ends, strict=False)
+        )
 
     def source_ends(self) -> Sequence[int]:
         """Where the loaded topic ends now; nothing, and `error`, where no broker tells."""
@@ -123,6 +138,7 @@ def _properties(settings: Settings) -> dict[str, Any]:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
+        "enable.partition.eof": True,
         "isolation.level": "read_committed",
         "logger": logs,
         "error_cb": logs.error_cb,

@@ -152,6 +152,11 @@ class Verification:
         else:
             self._early[seq] = partition, self.results, arrival
 
+    @property
+    def taken(self) -> int:
+        """How many records of the load, and results of them, there were so far."""
+        return self.records + self.answered + self.repeated
+
     def missing_numbers(self, most: int) -> list[int]:
         """Some of the records that are missing, from the first one on."""
         wanted = {Expect.ALL: _ANSWERABLE, Expect.HOT: _HOT}.get(self.expect)

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from confluent_kafka import KafkaError, Message
 
@@ -17,6 +18,8 @@ class Recorder(Tally):
         self.latencies = Latencies()
         """From the moment at which a record was due to its acknowledgement."""
         self._handed: deque[tuple[int, float]] = deque()
+        self._lost = 0
+        """Of those, failures that are not taken out yet."""
 
     def delivered(self, due: float, error: KafkaError | None, _message: Message) -> None:
         """Take one delivery report, where there is one for each record.
@@ -40,19 +43,28 @@ class Recorder(Tally):
         """Take the delivery report of a failure, where there is none for others."""
         if error is not None:
             self.failures[error.name()] += 1
+            self._lost += 1
 
     def settled(self, outstanding: int) -> None:
         """Conclude from how many are still out how many are acknowledged, as if in the order of their sending."""
         now = time.monotonic()
         news = self.outstanding - outstanding
         self.acknowledged += max(0, news)
-        while news > 0 and self._handed:
-            count, due = self._handed.popleft()
-            if count > news:
-                self._handed.appendleft((count - news, due))
-                count = news
-            news -= count
+        for _ in self._take(self._lost):
+            pass  # the oldest ones: what is given up has waited longest
+        self._lost = 0
+        for count, due in self._take(news):
             self.latencies.add(now - due, count)
+
+    def _take(self, most: int) -> Iterator[tuple[int, float]]:
+        """Take out so many of what was handed over, from the first."""
+        while most > 0 and self._handed:
+            count, due = self._handed.popleft()
+            if count > most:
+                self._handed.appendleft((count - most, due))
+                count = most
+            most -= count
+            yield count, due
 
     def refused(self, error: KafkaError) -> None:
         """Count a record that the producer did not even take."""

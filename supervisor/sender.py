@@ -210,6 +210,9 @@ class Sender:
                 left.append(message)
             else:
                 self._refuse(error)
+        if left and not taken and not len(self._producer):  # it would never fit
+            self._refuse(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+            del left[0]
         return _Made(partition, left, [due]) if left else None
 
     def _produce(self, made: _Made) -> _Made | None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from random import random
 from time import monotonic
+from traceback import clear_frames
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
@@ -28,6 +29,8 @@ LOOK_SECONDS: Final = 10.0
 one it takes twice as long, up to PATIENCE_SECONDS."""
 MOST_KEPT: Final = 1000
 """So many records, most of them refused ones, are kept back at most."""
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""What the kept ones may weigh: more are an outage in any case."""
 PATIENCE_SECONDS: Final = 120.0
 """How long an outage is believed in on weak grounds: only some records fail, or few in a row and none comes."""
 IN_ROW: Final = 5
@@ -86,6 +89,8 @@ class Guard:
         self._clock = clock
         self._kept: list[Failure] = []
         """Failures in a row, the first one counts."""
+        self._weight = 0
+        """Bytes of their values."""
         self._began = 0.0
         """When the first of them failed."""
         self._recent: deque[int] = deque()
@@ -131,10 +136,12 @@ class Guard:
         if not failure.counts and not self._kept:
             return [failure]
         if not self._kept:
-            self._began = self._clock()
+            self._began, self._weight = self._clock(), 0
         self._kept.append(failure)
+        self._weight += len(failure.message)
+        clear_frames(failure.error.__traceback__)  # they hold what the handler held
         if not failure.counts:  # it tells nothing
-            return self._undecided() if len(self._kept) >= MOST_KEPT else []
+            return self._undecided() if len(self._kept) >= MOST_KEPT or self._weight > MOST_BYTES else []
         self._count()
         self._check()
         return []
@@ -210,6 +217,8 @@ class Guard:
         if self._in_row > 1 and self._clock() - self._began >= self._wait * self._width:
             raise self._outage()
         if self._in_row >= min(self._row * self._width, MOST_IN_ROW):
+            raise self._outage()
+        if self._in_row > 1 and self._weight > MOST_BYTES:
             raise self._outage()
         if self._width == 1 and len(self._recent) > self._most:
             raise self._outage(partial=True)

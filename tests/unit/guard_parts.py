@@ -110,7 +110,7 @@ class Partition:
             def several(numbers: list[int]) -> list[int]:
                 return [handle(number) for number in numbers]
 
-        guard = Guard(self.words, share=share, window=window, wait=WAIT, clock=lambda: self.now)
+        self.guard = Guard(self.words, share=share, window=window, wait=WAIT, clock=lambda: self.now)
         self.task = PartitionTask(
             app.agents["in"],
             self.log,
@@ -119,7 +119,7 @@ class Partition:
             self.word,
             group="group",
             flush_interval=0,
-            guard=guard,
+            guard=self.guard,
         )
 
     def _passes(self) -> None:

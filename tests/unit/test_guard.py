@@ -248,6 +248,25 @@ def test_delayed_retries_take_single_failures_and_are_spared_an_outage() -> None
     assert partition.letters == []
 
 
+def test_what_is_kept_back_has_a_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a look, too, which may else keep hundreds of records of whatever size."""
+    monkeypatch.setattr("workers.guard.MOST_BYTES", 12)
+    partition = Partition(100, retries=Retry(attempts=1))
+    partition.down = True
+    heaviest = 0
+
+    def on_try(_: int) -> None:
+        nonlocal heaviest
+        heaviest = max(heaviest, len(partition.guard._kept))
+        partition.down = partition.now < 200
+
+    partition.on_try = on_try
+    partition.run()
+    assert partition.letters == []
+    assert partition.results == list(range(100))
+    assert heaviest <= 13, "a digit or two each"
+
+
 def test_a_flood_of_malformed_records_does_not_fill_the_memory() -> None:
     partition = Partition(3000, bad=[0], malformed=range(1, 3000), retries=Retry(attempts=1))
     most = 0

@@ -208,6 +208,19 @@ def test_the_keys_field_meets_its_constraints_and_every_process_gives_a_key_the_
     assert seen[0] == seen[1]
 
 
+class Tree(TypedDict):
+    kids: dict[str, "Tree"]
+
+
+class Chain(TypedDict):
+    next: "Chain"
+
+
+def test_a_type_may_hold_itself_where_it_can_end() -> None:
+    for message in structs(Tree).messages(range(20), [DUE] * 20):
+        msgspec.json.decode(message["value"], type=Tree)
+
+
 class Impossible(Struct):
     number: Annotated[int, Meta(gt=5)] | None
     words: Annotated[dict[Literal["a"], int], Meta(min_length=2)]
@@ -226,6 +239,7 @@ class Impossible(Struct):
         (Everything, "colour", "only 2 different values; give --devices 2"),
         (Tight, "large", "only 2 different values; give --devices 2"),
         (complex, None, "no telling"),
+        (Chain, None, "Chain holds itself without end"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(kind: Any, key: str | None, says: str) -> None:

@@ -261,3 +261,23 @@ def test_how_much_is_done(broker: str) -> None:
     assert sender.share_done == 0
     send_all(sender)
     assert sender.share_done == 1
+
+
+def test_in_bulk_what_never_fits_is_a_failure_and_the_load_ends(broker: str) -> None:
+    sender = make_sender(broker, Unlimited(), count=3, payload=SensorPayload(size=200_000), kbytes=100, bulk=True)
+    recorder = send_all(sender)
+    assert recorder.failures == {"MSG_SIZE_TOO_LARGE": 3}
+
+
+def test_in_bulk_what_has_failed_lends_its_time_to_no_other() -> None:
+    recorder, long_ago = Recorder(), time.monotonic() - 300
+    recorder.handed_over(long_ago, 2)
+    for _ in range(2):
+        recorder.undelivered(KafkaError(KafkaError._MSG_TIMED_OUT), None)  # type: ignore[arg-type]  # not looked at
+    recorder.settled(0)
+    recorder.handed_over(time.monotonic(), 5)
+    recorder.settled(0)
+    assert (recorder.acknowledged, recorder.failed) == (5, 2)
+    longest = recorder.latencies.percentile(1)
+    assert longest is not None
+    assert longest < 10
