@@ -1,6 +1,6 @@
 """What exactly once costs in throughput: the pool beside itself at least once, the same records, in turn.
 
-    python -m tests.benchmarks.guarantees [--records 4000000] [--runs 3] [--partitions 4]
+    python -m tests.benchmarks.guarantees [--records 4000000] [--runs 5] [--partitions 4]
 
 Rates and CPU as `tests.benchmarks.throughput` tells them; the broker's CPU is not in it. Exit 1 where the median ratio
 is below `--at-least`.
@@ -13,7 +13,7 @@ from tests.benchmarks.tables import Bound, verdict
 from tests.benchmarks.throughput import Bench, Run, compared, table
 from tests.support.broker import provide
 
-WARM_RUNS = 3
+WARM_RUNS = 8
 """Before it counts: the broker's JVM compiles what transactions take, at the cost of all."""
 GUARANTEES = ("at_least_once", "exactly_once")
 
@@ -21,7 +21,7 @@ GUARANTEES = ("at_least_once", "exactly_once")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=4_000_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--at-least", type=float, default=0.9)
     options = parser.parse_args()
