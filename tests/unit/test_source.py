@@ -56,7 +56,7 @@ def read_to_end(source: KafkaSource) -> tuple[list[Batch], int]:
 
 def test_it_reads_from_its_offset_to_the_end_and_tells_of_it(open_source: Callable[..., KafkaSource]) -> None:
     source = open_source(40)
-    assert source.high_watermark() == -1
+    assert source.high_watermark() in (-1, 100), "not known yet, unless the first fetch was quicker"
     batches, end = read_to_end(source)
     assert [message.offset() for batch in batches for message in batch.messages] == list(range(40, 100))
     assert (end, source.high_watermark()) == (100, 100)
