@@ -97,7 +97,7 @@ class Suspects:
             cause: what the record is blamed for.
         """
         offset = death.position
-        if offset < max(self.careful_until, self.alone_until):
+        if offset < self.careful_until:
             self._killers[offset] = Killer(cause, self._deaths(offset) + 1, death.stacks[-STACKS:])
         else:
             self._unnamed = range(offset, death.polled)
@@ -108,6 +108,7 @@ class Suspects:
     def isolate(self, polled: int) -> None:
         """Note that one of the records below `polled` takes so long that a transaction times out beside it."""
         self.alone_until = max(self.alone_until, polled)
+        self.careful_until = max(self.careful_until, polled)
 
     def condemned(self, start: int) -> dict[int, Killer]:
         """The records at or above `start`, where the next worker begins, that are not to be handled any more."""

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType
 from msgspec import Struct
 
 from workers.errors import PoolError
@@ -57,7 +57,7 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
     """
     # All topics, by no name: asking for one by name can create it.
     cluster = admin.list_topics(timeout=REQUEST_SECONDS)
-    there = {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
+    there = _there(cluster)
     made: list[str] = []
     if create:
         wanted = [a.topic for a in app.agents] + [a.output for a in app.agents if a.output]
@@ -95,9 +95,13 @@ def count(admin: AdminClient, app: Declaration) -> int:
     Raises:
         KafkaException: the brokers do not answer.
     """
-    cluster = admin.list_topics(timeout=REQUEST_SECONDS)
-    there = {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
+    there = _there(admin.list_topics(timeout=REQUEST_SECONDS))
     return _partitions([agent for agent in app.agents if agent.topic in there], there)
+
+
+def _there(cluster: ClusterMetadata) -> dict[str, int]:
+    """The topics that there are, and how many partitions each has."""
+    return {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
 
 
 def _partitions(inputs: Iterable[AgentDeclaration], there: Mapping[str, int]) -> int:

@@ -18,11 +18,11 @@ class Care:
     Args:
         until: the position from which on records are handled as usual.
         condemned: records by their offset.
-        alone_until: the position from which on records may share a transaction.
+        alone_until: the position from which on records may share a transaction; not above `until`.
     """
 
     def __init__(self, until: int, condemned: dict[int, Condemned] | None = None, alone_until: int = 0) -> None:
-        self.until = max(until, alone_until)
+        self.until = until
         self._alone_until = alone_until
         self.condemned = condemned or {}
         self._alone: set[int] = set()

@@ -2,19 +2,9 @@
 
 import pytest
 
-from tests.unit.transaction_parts import Clock, Parts, unexpected
+from tests.unit.transactions.parts import Clock, Parts, unexpected
 from workers.slot import COMMITTABLE, END, POSITION
 from workers.transactions import BACKLOG_RECORDS, LONGEST_PAUSE_NS
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def parts(clock: Clock) -> Parts:
-    return Parts()
 
 
 @pytest.mark.parametrize(

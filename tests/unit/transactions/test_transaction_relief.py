@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError
 from tests.support.wait import wait_for
 from tests.unit.messages import message
 from tests.unit.task_parts import Polls, records
-from tests.unit.transaction_parts import JOINED, Clock, Parts, abortable
+from tests.unit.transactions.parts import JOINED, Clock, Parts, abortable
 from workers import App, Retry
 from workers.endings import Fenced, Rewind
 from workers.guard import Guard
@@ -17,16 +17,6 @@ from workers.slot import COMMITTABLE, POSITION
 from workers.task import PartitionTask
 from workers.transactions import RELIEF_NS
 from workers.turn import Turn
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def parts(clock: Clock) -> Parts:
-    return Parts()
 
 
 def test_calls_that_wait_for_the_brokers_are_told(parts: Parts) -> None:

@@ -5,19 +5,9 @@ from typing import cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from tests.unit.transaction_parts import PLACE, Clock, Parts
+from tests.unit.transactions.parts import PLACE, Parts
 from workers.endings import SinkFailed, SourceFailed
 from workers.takeover import AGAIN_SECONDS, PATIENCE_SECONDS, begin
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def parts(clock: Clock) -> Parts:
-    return Parts()
 
 
 def test_what_is_not_allowed_is_no_fence(parts: Parts) -> None:

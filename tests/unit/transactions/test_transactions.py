@@ -4,22 +4,12 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.messages import message
-from tests.unit.transaction_parts import JOINED, UNJOINED, Clock, Parts, abortable
+from tests.unit.transactions.parts import JOINED, UNJOINED, Clock, Parts, abortable
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.sink import Parcel
 from workers.slot import ABORTS, COMMITTABLE, PROVED
 from workers.transactions import MembershipStale
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
-@pytest.fixture
-def parts(clock: Clock) -> Parts:
-    return Parts()
 
 
 def test_results_and_position_are_one_transaction(parts: Parts, clock: Clock) -> None:
