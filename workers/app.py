@@ -226,7 +226,7 @@ class App:
         """Stop in reverse what has started, all of it even where one raises, and empty `local`.
 
         Raises:
-            ExceptionGroup: of all that was raised.
+            BaseExceptionGroup: of all that was raised.
         """
         self._hooks.stop()
 

@@ -10,6 +10,8 @@ class Condemned(NamedTuple):
     attempts: int
     whole: bool = True
     """Whether its dead letter may have its value."""
+    timed: bool = True
+    """Whether its dead letter may have its time."""
 
 
 class Care:

@@ -47,8 +47,17 @@ class DeadLetterTopic:
         self._outbox = outbox
         self._words = words
 
-    def send(self, message: Message, error: Exception, attempts: int, *, whole: bool = True) -> None:
-        """Send a record that failed with `error` in its last attempt, number `attempts`; `whole`: with its value.
+    def send(
+        self, message: Message, error: Exception, attempts: int, *, whole: bool = True, timed: bool = True
+    ) -> None:
+        """Send a record that failed with `error` in its last attempt, number `attempts`.
+
+        Args:
+            message: the record.
+            error: what it failed with.
+            attempts: how many it has had here.
+            whole: whether with its value.
+            timed: whether with its time.
 
         Raises:
             RecordFatal: there are no dead letters.
@@ -58,6 +67,8 @@ class DeadLetterTopic:
             raise RecordFatal(f"offset {message.offset()}: {error}") from error
         letter = self._envelope(message, error, attempts, self._agent.dead_letter)
         self._words[DEAD_LETTERS] += 1
+        if not timed and letter.timestamp:
+            letter = letter.without_timestamp()
         if not whole:
             letter = letter.without_value(str(error))
         self._post(SentLetter(letter, whole, message, error, attempts))

@@ -1,22 +1,22 @@
 """What becomes of records that failed: a result after all, a dead letter, or the worker's end."""
 
-import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
+from functools import partial
 from time import monotonic_ns
 from typing import Final
 
 from confluent_kafka import Message
 
 from workers.agent import Agent
-from workers.care import Condemned
+from workers.care import Care, Condemned
 from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic, SentLetter
-from workers.endings import Rewind, SinkFailed, WorkerMustEnd
-from workers.errors import HandlerFailed
+from workers.endings import SinkFailed
 from workers.guard import IN_ROW, Failure, Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import Attempted, Outbox
+from workers.raised import as_failure
 from workers.records import offset_of
 from workers.replay import is_replayed
 from workers.retry import Again, GiveUp, decide
@@ -45,6 +45,7 @@ class Failures:
         offsets: what is committable, told before a wait.
         words: the worker's slot.
         control: what may stop the task.
+        care: which records share their transaction with no other.
         guard: keeps failures back until it is known what they are; None: none is.
     """
 
@@ -56,6 +57,7 @@ class Failures:
         offsets: Offsets,
         words: memoryview,
         control: Control,
+        care: Care,
         guard: Guard | None = None,
     ) -> None:
         self._agent = agent
@@ -64,6 +66,7 @@ class Failures:
         self._offsets = offsets
         self._words = words
         self._control = control
+        self._care = care
         self._guard = guard
         self._settled: set[tuple[int, int]] = set()
         """First offset and number of the records whose refused results are dealt with, above what is committable."""
@@ -103,8 +106,9 @@ class Failures:
     def _try(self, message: Message, error: Exception | None, guard: Guard | None) -> "Outcome | Failure":
         """Try a record as often as it is worth it, and while the guard holds it even more often."""
         agent, attempts = self._agent, 1
+        release = None if guard is None else partial(self._release, guard, offset_of(message))
         if error is None:
-            error = self._attempt(message, attempts, guard)
+            error = self._attempt(message, attempts, release)
         while error is not None:
             error = agent.cause(message, error)
             covered = agent.retries.covers(error)
@@ -126,7 +130,7 @@ class Failures:
             if not self._wait(delay):
                 return Outcome.DRAINED
             attempts += 1
-            error = self._attempt(message, attempts, guard)
+            error = self._attempt(message, attempts, release)
         return Outcome.SUCCESS
 
     def settle_with_care(self, message: Message, condemned: Condemned | None) -> bool:
@@ -137,8 +141,8 @@ class Failures:
         """
         if condemned is None:
             return self.settle(message, None)
-        error, attempts, whole = condemned
-        self._pass_over(Failure(message, error, attempts, GiveUp.DEAD_LETTER, counts=False, whole=whole))
+        error, attempts, *allowed = condemned
+        self._pass_over(Failure(message, error, attempts, GiveUp.DEAD_LETTER, False, *allowed))
         return True
 
     @property
@@ -174,6 +178,23 @@ class Failures:
         else:
             self._send(self._guard.failed(failure))
 
+    def _release(self, guard: Guard, offset: int) -> bool:
+        """Before the results of the record at `offset` are sent, send what was kept back and cannot wait for them.
+
+        Returns:
+            whether one of those succeeded after all, so that the handler is to see this record behind it.
+
+        Raises:
+            Outage: as `_catch_up`.
+        """
+        succeeded = False
+        if guard.doubtful:
+            succeeded = self._catch_up(guard.succeeded())
+        elif self._care.alone(offset) or any(self._care.alone(kept) for kept in guard.offsets):
+            self._send(guard.succeeded())
+        self._part(offset)
+        return succeeded
+
     def _catch_up(self, kept: Sequence[Failure]) -> bool:
         """Before a success is sent, bring those before it to their end, by one more attempt; whether one succeeded.
 
@@ -182,31 +203,39 @@ class Failures:
         """
         position, succeeded, failing = self._words[POSITION], False, list[Failure]()
         for failure in kept:
-            back = offset_of((failing or [failure])[0].message)
+            offset, back = offset_of(failure.message), offset_of((failing or [failure])[0].message)
             self._offsets.cap(back)
-            self._words[POSITION] = offset_of(failure.message)  # it is the record in hand
+            self._words[POSITION] = offset  # it is the record in hand
             if not self._outbox.may_go_on():
                 raise Outage("drained while records before a success were tried again", back)
             self._offsets.report(self.settle_refusals, idle=False)
-            if (failed := self._once_more(failure)) is None:
+            if (failed := self._once_more(failure, partial(self._send_before, failing, offset))) is None:
                 succeeded = True
+                self._words[POSITION] = offset + 1
+                self._part(offset)
             else:
                 failing.append(failed)
             if succeeded and sum(one.counts for one in failing) >= IN_ROW:
                 raise Outage("the outage is back", back)
-            if failed is None or not succeeded:
-                self._send(failing)
-                failing = []
+            if not succeeded:
+                self._send_before(failing, offset)
         self._send(failing)
         self._words[POSITION] = position
         return succeeded
 
-    def _once_more(self, failure: Failure) -> Failure | None:
+    def _send_before(self, failing: list[Failure], offset: int) -> bool:
+        """Send failures on, now that it is known that they are their records' own, before what is of `offset`."""
+        self._send(failing)
+        failing.clear()
+        self._part(offset)
+        return False
+
+    def _once_more(self, failure: Failure, release: Callable[[], bool]) -> Failure | None:
         """Try a record that was kept back once more; None where it succeeds."""
         if not failure.counts:
             return failure
         message, attempts = failure.message, failure.attempts + 1
-        error = self._attempt(message, attempts)
+        error = self._attempt(message, attempts, release)
         if error is None:
             return None
         error = self._agent.cause(message, error)
@@ -214,12 +243,24 @@ class Failures:
         return failure._replace(error=error, end=end, attempts=attempts)
 
     def _send(self, failures: Sequence[Failure]) -> None:
-        for message, error, attempts, end, _, whole in failures:
+        """Send failures on; what is open holds nothing of a record behind them yet."""
+        for message, error, attempts, end, _, whole, timed in failures:
+            offset = offset_of(message)
+            self._part(offset, cap=offset)
             if end is GiveUp.LATER:
                 self._letters.send_later(message, error, attempts)
             else:
-                self._letters.send(message, error, attempts, whole=whole)
+                self._letters.send(message, error, attempts, whole=whole, timed=timed)
+            self._words[POSITION] = max(self._words[POSITION], offset + 1)
+            self._part(offset, cap=offset + 1)
         self._offsets.cap(None if self._guard is None else self._guard.first)
+
+    def _part(self, offset: int, *, cap: int | None = None) -> None:
+        """Where the record at `offset` is to be alone: commit what is open, up to `cap` or the position."""
+        if self._care.alone(offset):
+            self._offsets.cap(cap)
+            if self._offsets.behind:
+                self._offsets.flush(self.settle_refusals)
 
     def settle_refusals(self, refusals: Sequence[Refusal]) -> None:
         """The brokers refused what was sent: that is its record's failure, long after the position has passed it.
@@ -236,17 +277,23 @@ class Failures:
                 message, attempts = origin if isinstance(origin, Attempted) else (origin, 1)
                 self._settle_refused(message[0] if isinstance(message, list) else message, error, attempts)
 
-    def _attempt(self, message: Message, number: int, guard: Guard | None = None) -> Exception | None:
-        """Handle one record and send what comes of it; what went wrong."""
+    def _attempt(self, message: Message, number: int, release: Callable[[], bool] | None = None) -> Exception | None:
+        """Handle one record and send what comes of it; what went wrong.
+
+        Args:
+            message: the record.
+            number: of the attempt.
+            release: sends what comes before its results; tells whether the handler is to see it again behind that.
+        """
         agent = self._agent
         self._words[BEAT] = monotonic_ns()
         try:
             outputs = agent.outputs(agent.call(message))
-            if guard is not None and guard.doubtful and self._catch_up(guard.succeeded()):
-                outputs = agent.outputs(agent.call(message))  # for the handler, too, it comes behind them
+            if release is not None and release():
+                outputs = agent.outputs(agent.call(message))
             self._outbox.send(outputs, None if agent.batch else message.key(), Attempted(message, number))
         except BaseException as raised:  # noqa: BLE001 - a handler may raise anything
-            return failure(raised)
+            return as_failure(raised)
         return None
 
     def _wait(self, delay: float) -> bool:
@@ -283,31 +330,3 @@ class Failures:
         known = (offset, count) in self._settled
         self._settled.add((offset, count))
         return not known
-
-
-def failure(raised: BaseException) -> Exception:
-    """What a record failed with, given what its handling raised.
-
-    Raises:
-        WorkerMustEnd, Rewind: it is not the record that failed.
-    """
-    if isinstance(raised, WorkerMustEnd | Rewind):
-        raise raised
-    if isinstance(raised, MemoryError):
-        # What its frames hold is the very memory that is missing, for the dead letter too.
-        traceback.clear_frames(raised.__traceback__)
-    if isinstance(raised, SystemExit):
-        # Left alone it would end the worker, and every one after it at the same record.
-        return _caused(f"the handler called sys.exit({raised.code!r}): raise an exception instead", raised)
-    if isinstance(raised, StopIteration):
-        return _caused("the handler raised StopIteration: a next() without a default, perhaps", raised)
-    if not isinstance(raised, Exception):
-        # A cancellation, perhaps: to the handler's own loop it may mean an end, to the worker it does not.
-        return _caused(f"the handler raised {type(raised).__name__}, which is no Exception", raised)
-    return raised
-
-
-def _caused(text: str, cause: BaseException) -> HandlerFailed:
-    failed = HandlerFailed(text)
-    failed.__cause__ = cause
-    return failed

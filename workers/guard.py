@@ -7,7 +7,7 @@ it succeeds. Whenever one has succeeded at last, those before it have another at
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import random
 from time import monotonic
 from traceback import clear_frames
@@ -30,7 +30,7 @@ one it takes twice as long, up to PATIENCE_SECONDS."""
 MOST_KEPT: Final = 1000
 """So many records, most of them refused ones, are kept back at most."""
 MOST_BYTES: Final = 8 * 1024 * 1024
-"""What the kept ones may weigh: more are an outage in any case."""
+"""What the kept ones may weigh: with more, no further record is waited for."""
 PATIENCE_SECONDS: Final = 120.0
 """How long an outage is believed in on weak grounds: only some records fail, or few in a row and none comes."""
 IN_ROW: Final = 5
@@ -52,6 +52,8 @@ class Failure(NamedTuple):
     """Whether something downstream may be at fault: never for a record that is refused, or has failed before."""
     whole: bool = True
     """Whether its dead letter may have its value."""
+    timed: bool = True
+    """Whether its dead letter may have its time."""
 
 
 class Outage(Rewind):
@@ -118,6 +120,11 @@ class Guard:
         return offset_of(self._kept[0].message) if self._kept else None
 
     @property
+    def offsets(self) -> Iterator[int]:
+        """The offsets of all that is kept back."""
+        return (offset_of(failure.message) for failure in self._kept)
+
+    @property
     def looking(self) -> bool:
         """Whether an outage is looked at again: then each record has one attempt."""
         return self._width > 1 and self._held_since is None
@@ -144,7 +151,7 @@ class Guard:
             return self._undecided() if len(self._kept) >= MOST_KEPT or self._weight > MOST_BYTES else []
         self._count()
         self._check()
-        return []
+        return self._undecided() if self._in_row > 1 and self._weight > MOST_BYTES else []
 
     def succeeded(self) -> list[Failure]:
         """A record was handled; which failures before it are to be sent on now."""
@@ -217,8 +224,6 @@ class Guard:
         if self._in_row > 1 and self._clock() - self._began >= self._wait * self._width:
             raise self._outage()
         if self._in_row >= min(self._row * self._width, MOST_IN_ROW):
-            raise self._outage()
-        if self._in_row > 1 and self._weight > MOST_BYTES:
             raise self._outage()
         if self._width == 1 and len(self._recent) > self._most:
             raise self._outage(partial=True)

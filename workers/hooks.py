@@ -86,11 +86,11 @@ class Hooks:
         """Stop what has started, in reverse, all of it even where one raises.
 
         Raises:
-            ExceptionGroup: of all that was raised.
+            BaseExceptionGroup: of all that was raised.
         """
         errors = self._unwind()
         if errors:
-            raise ExceptionGroup("stopping the app failed", errors)
+            raise BaseExceptionGroup("stopping the app failed", errors)
 
     def _begin(self, function: Callable[[], Any]) -> None:
         value = function()
@@ -104,12 +104,12 @@ class Hooks:
         if value is not None:
             setattr(self._local, name_of(function), value)
 
-    def _unwind(self) -> list[Exception]:
-        errors: list[Exception] = []
+    def _unwind(self) -> list[BaseException]:
+        errors: list[BaseException] = []
         while self._stops:
             try:
                 self._stops.pop()()
-            except Exception as error:  # noqa: BLE001 the others must stop, too
+            except BaseException as error:  # noqa: BLE001 the others must stop, too
                 errors.append(error)
         vars(self._local).clear()
         return errors

@@ -42,12 +42,13 @@ def _least(default: Most, share: Most) -> Most:
 def fetched(room: int) -> Mapping[str, int]:
     """Properties of a consumer that holds its share: half of that records, half their bookkeeping.
 
-    A fetch that is under way when the queue is full comes on top, unpacked; so it is small.
+    A fetch that is under way when the queue is full comes on top, unpacked; so it is small. None is above what
+    librdkafka takes.
     """
     return {
-        "queued.max.messages.kbytes": max(1, room * 5 // 16 // 1024),
-        "queued.min.messages": max(1, room * 5 // 16 // RECORD_BYTES),
-        "max.partition.fetch.bytes": max(1024, room // 32),
+        "queued.max.messages.kbytes": min(max(1, room * 5 // 16 // 1024), 2_097_151),
+        "queued.min.messages": min(max(1, room * 5 // 16 // RECORD_BYTES), 10_000_000),
+        "max.partition.fetch.bytes": min(max(1024, room // 32), 1_000_000_000),
     }
 
 

@@ -8,9 +8,10 @@ from confluent_kafka import Message
 from workers.care import Condemned
 from workers.dead_letter_topic import SentLetter
 from workers.endings import SinkFailed
+from workers.errors import ResultRefused
 from workers.outbox import Attempted
 from workers.records import offset_of
-from workers.sink import Refusal
+from workers.sink import Refusal, TimestampRefused
 
 
 def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
@@ -21,9 +22,7 @@ def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
     """
     match refusal.origin:
         case SentLetter() as sent:
-            if not sent.whole:
-                raise SinkFailed(f"a dead letter without its value was refused, too: {refusal.error}")
-            return offset_of(sent.message), Condemned(sent.error, sent.attempts, whole=sent.later)
+            return offset_of(sent.message), _with_less(sent, refusal.error)
         case Attempted(message, attempts):
             return offset_of(message), Condemned(refusal.error, attempts)
         case [Message() as message]:
@@ -31,6 +30,18 @@ def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
         case Message() as message:
             return offset_of(message), Condemned(refusal.error, 1)
     return None
+
+
+def _with_less(sent: SentLetter, refused: ResultRefused) -> Condemned:
+    """A letter that was refused, without what was refused of it; what cannot wait is given up."""
+    if sent.later:
+        return Condemned(sent.error, sent.attempts)
+    timed = sent.letter.timestamp != 0
+    if timed and isinstance(refused, TimestampRefused):
+        return Condemned(sent.error, sent.attempts, whole=sent.whole, timed=False)
+    if not sent.whole:
+        raise SinkFailed(f"a dead letter without its value was refused, too: {refused}")
+    return Condemned(sent.error, sent.attempts, whole=False, timed=timed)
 
 
 def records_of(refusals: Iterable[Refusal]) -> Iterator[tuple[int, Refusal]]:

@@ -12,11 +12,12 @@ from workers.care import Care
 from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic
 from workers.endings import Rewind
-from workers.failures import Failures, failure
+from workers.failures import Failures
 from workers.guard import Guard, Outage
 from workers.offsets import Offsets
 from workers.outbox import Outbox
 from workers.queues import HELD, Most
+from workers.raised import as_failure
 from workers.records import Record, offset_of
 from workers.replay import Replays, own
 from workers.sink import Sink
@@ -113,7 +114,7 @@ class PartitionTask:
             self._outbox = Outbox(agent, sink, words, control, most=held, linger=linger)
             self._offsets = Offsets(self._outbox, words, flush_interval)
         letters = DeadLetterTopic(agent, group, self._outbox, words)
-        self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, guard)
+        self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, self._care, guard)
         self._handle = self._handle_batch if agent.batch else self._handle_each
         self._draw = self._draw_records if agent.wants_record else self._draw_values
 
@@ -209,7 +210,7 @@ class PartitionTask:
         if self._failures.settle_with_care(message, self._care.condemned.get(offset)):
             self._words[POSITION] = position
             # A letter would be sent again if the next record killed this worker.
-            if self._care.alone(offset) or self._set_aside() > sent:
+            if (self._care.alone(offset) or self._set_aside() > sent) and self._offsets.behind:
                 self._offsets.flush(self._failures.settle_refusals)
         return None
 
@@ -237,7 +238,7 @@ class PartitionTask:
         if raised is None:
             return None
         # A null value is not what this way decodes: nothing was tried yet.
-        return Failed([last], failure(raised) if last.value() is not None else None)
+        return Failed([last], as_failure(raised) if last.value() is not None else None)
 
     def _draw_values(self, records: Iterator[Message]) -> Message | None:
         """Draw records through a handler that takes the value alone, and send what it returns; the last one drawn.
@@ -270,7 +271,7 @@ class PartitionTask:
         try:
             self._outbox.send(self._agent.outputs(self._agent.call_batch(batch)), None, batch)
         except BaseException as raised:  # noqa: BLE001 - a handler may raise anything
-            error = failure(raised)
+            error = as_failure(raised)
             return Failed(batch, error if len(batch) == 1 else None)
         self._words[POSITION] = positions[len(batch) - 1]
         return None

@@ -256,8 +256,9 @@ class TransactionalOffsets(Offsets):
             else:
                 suspected.extend(records_of([refusal]))
         for offset, refusal in suspected:
-            condemned = condemned_by(refusal)
-            if condemned is not None and self._care.alone(offset):
+            # Beside others it may be refused for what is theirs.
+            condemned = condemned_by(refusal) if self._care.alone(offset) else None
+            if condemned is not None:
                 self._care.condemn(*condemned)
             else:
                 self._care.isolate(offset)

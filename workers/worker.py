@@ -170,6 +170,6 @@ def _await_brokers(client: Producer | Consumer, topic: str) -> None:
 def _stop(app: App) -> None:
     try:
         app.stop()
-    except Exception:  # noqa: BLE001
-        # All is flushed by now: a failing hook must not make a drained worker look undrained.
+    except BaseException:  # noqa: BLE001
+        # All is flushed by now: a hook that fails, or calls sys.exit, must not make a drained worker look undrained.
         log.exception("on_stop_failed")

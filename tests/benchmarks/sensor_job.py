@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from hashlib import blake2b
 
 import msgspec
 
@@ -23,14 +24,26 @@ APP = "tests.benchmarks.sensor_job:app"
 INPUT = os.environ.get("BENCH_INPUT", "readings")
 OUTPUT = os.environ.get("BENCH_OUTPUT", "alerts")
 
+HASHES = int(os.environ.get("BENCH_HASHES", "0"))
+
 app = App(os.environ.get("BENCH_GROUP", "bench"), dead_letter=None)
 
 
-@app.agent(INPUT, value=SensorData, output=OUTPUT)
 def alert(reading: SensorData) -> Alert | None:
     if reading.temperature > 50:
         return Alert(reading.device_id, reading.temperature)
     return None
+
+
+def worked_for(reading: SensorData) -> Alert | None:
+    """The same, by a handler that computes, as most do."""
+    name = reading.device_id.encode()
+    for _ in range(HASHES):
+        blake2b(name).digest()
+    return alert(reading)
+
+
+app.agent(INPUT, value=SensorData, output=OUTPUT)(worked_for if HASHES else alert)
 
 
 def group_of(target: str) -> str:
@@ -38,6 +51,7 @@ def group_of(target: str) -> str:
     return f"pool-{target}"
 
 
-def job(source: str, target: str) -> Mapping[str, str]:
-    """The environment in which this app reads topic `source` and writes topic `target`."""
-    return {"BENCH_INPUT": source, "BENCH_OUTPUT": target, "BENCH_GROUP": group_of(target)}
+def job(source: str, target: str, *, hashes: int = 0) -> Mapping[str, str]:
+    """The environment in which this app reads topic `source`, writes topic `target`, and hashes so often a record."""
+    group = group_of(target)
+    return {"BENCH_INPUT": source, "BENCH_OUTPUT": target, "BENCH_GROUP": group, "BENCH_HASHES": str(hashes)}

@@ -90,7 +90,12 @@ class Bench:
         return self._exact(target, watch)
 
     def pool(
-        self, guarantee: str = "at_least_once", *, settings: Mapping[str, str] | None = None, target: str | None = None
+        self,
+        guarantee: str = "at_least_once",
+        *,
+        settings: Mapping[str, str] | None = None,
+        target: str | None = None,
+        hashes: int = 0,
     ) -> Run:
         """Have a pool work through the readings.
 
@@ -98,12 +103,13 @@ class Bench:
             guarantee: its guarantee.
             settings: its other settings, as `--set` takes them.
             target: where the alerts go; a new topic by default.
+            hashes: how many its handler computes for each reading.
         """
         target = target or self.target()
         group = group_of(target)
         env = {
             **environment(),
-            **job(self.source, target),
+            **job(self.source, target, hashes=hashes),
             "KAFKA_BOOTSTRAP_SERVERS": self.topics.bootstrap,
             "POOL_HTTP": "",
             "POOL_LOG_LEVEL": "warning",

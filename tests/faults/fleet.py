@@ -9,7 +9,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 from typing import Final
 
 from tests.support.pool import Pool
-from tests.support.process import descendants, running
+from tests.support.process import descendants, group_of, running
 from tests.support.wait import wait_for
 from workers.errors import ExitCode
 
@@ -69,8 +69,8 @@ class Member:
                 os.kill(self.pool.pid, number)
 
     def left(self) -> set[int]:
-        """Those of its processes that still run."""
-        return set(filter(running, self._seen))
+        """Those of its processes that still run; what has got an ended one's id since is of another group."""
+        return {pid for pid in self._seen if running(pid) and group_of(pid) == self.pool.pid}
 
 
 class Fleet:

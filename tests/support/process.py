@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from random import randrange
 from typing import IO
@@ -105,6 +105,13 @@ def descendants(pid: int) -> set[int]:
 def running(pid: int) -> bool:
     """Whether process `pid` is there and no zombie."""
     return _parent(pid) is not None
+
+
+def group_of(pid: int) -> int | None:
+    """The process group of `pid`; None where it is not there."""
+    with suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
 
 
 def wait_gone(pids: set[int], *, within: float) -> None:

@@ -69,7 +69,7 @@ def test_more_partitions_have_workers_of_larger_queues_replaced(monkeypatch: pyt
     stage.close()
 
 
-@pytest.mark.parametrize("room", [1, MIB, 64 * MIB, 4096 * MIB])
+@pytest.mark.parametrize("room", [1, MIB, 64 * MIB, 4096 * MIB, 256 * 1024 * MIB])
 def test_queues_are_what_the_client_takes(room: int) -> None:
     """Of whatever size: an out-of-range property would end every worker."""
     mine: kafka.Properties = {"bootstrap.servers": "127.0.0.1:1", "log_level": 0}

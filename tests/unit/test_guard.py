@@ -267,6 +267,37 @@ def test_what_is_kept_back_has_a_weight(monkeypatch: pytest.MonkeyPatch) -> None
     assert heaviest <= 13, "a digit or two each"
 
 
+@pytest.mark.parametrize("bad", [2, 3, 4])
+def test_few_heavy_ones_in_a_row_are_passed_in_the_end(bad: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they weigh keeps the record behind them from being tried, which would tell."""
+    monkeypatch.setattr("workers.guard.MOST_BYTES", 3)
+    failing = range(10, 10 + bad)
+    partition = Partition(100, bad=failing, retries=Retry(attempts=1))
+
+    def at(now: float) -> None:
+        assert now < 400, "it never goes on"
+
+    partition.at = at
+    partition.run()
+    assert partition.letters == list(failing)
+    assert partition.results == [n for n in range(100) if n not in failing]
+
+
+def test_a_heavy_one_waits_for_the_next_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be the first of an outage."""
+    monkeypatch.setattr("workers.guard.MOST_BYTES", 1)
+    partition = Partition(100, retries=Retry(attempts=1))
+    partition.down = True
+
+    def on_try(_: int) -> None:
+        partition.down = partition.now < 60
+
+    partition.on_try = on_try
+    partition.log.next = 10
+    partition.run()
+    assert partition.letters == []
+
+
 def test_a_flood_of_malformed_records_does_not_fill_the_memory() -> None:
     partition = Partition(3000, bad=[0], malformed=range(1, 3000), retries=Retry(attempts=1))
     most = 0

@@ -1,5 +1,6 @@
 """Start and stop functions are a stack, and a failed start leaves nothing behind."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,6 +80,21 @@ def test_hooks_come_back_unchanged() -> None:
     start, stop = steps.function("a"), steps.function("b")
     assert app.on_start(start) is start
     assert app.on_stop(stop) is stop
+
+
+def test_a_stop_that_calls_exit_keeps_no_other_from_its_own() -> None:
+    app, steps = App("group"), Steps()
+    app.on_start(steps.generator("a"))
+
+    @app.on_stop
+    def leave() -> None:
+        sys.exit(3)
+
+    app.start()
+    with pytest.raises(BaseExceptionGroup) as failed:
+        app.stop()
+    assert [type(error) for error in failed.value.exceptions] == [SystemExit]
+    assert steps[-1] == "a stops"
 
 
 def test_an_app_starts_again_after_it_has_stopped() -> None:

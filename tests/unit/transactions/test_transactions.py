@@ -5,10 +5,13 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.messages import message
 from tests.unit.transactions.parts import JOINED, UNJOINED, Clock, Parts, abortable
+from workers.dead_letter import DeadLetter
+from workers.dead_letter_topic import SentLetter
 from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
-from workers.sink import Parcel
+from workers.sink import Parcel, Refusal
 from workers.slot import ABORTS, COMMITTABLE, PROVED
+from workers.transactional_sink import OFFER_SECONDS
 from workers.transactions import MembershipStale
 
 
@@ -16,6 +19,26 @@ def test_results_and_position_are_one_transaction(parts: Parts, clock: Clock) ->
     parts.flush()
     assert parts.producer.calls == ["begin", ("produce", b"5"), ("produce", b"6"), ("offsets", 7, JOINED), "commit"]
     assert (parts.words[COMMITTABLE], parts.words[PROVED]) == (7, clock.now)
+
+
+def test_slow_brokers_are_given_time_to_take_a_position(parts: Parts) -> None:
+    """An offer that times out begins anew, at more cost to them."""
+    parts.flush()
+    assert parts.producer.offer_seconds == [OFFER_SECONDS]
+
+
+def test_a_letter_without_its_value_may_be_refused_for_its_neighbours(parts: Parts) -> None:
+    letter = DeadLetter("dead", None, None, [])
+    sent = SentLetter(letter, False, message(b"", offset=6), ValueError(), 1)
+    refused = Refusal(sent, ResultRefused("too large"))
+    cause = Rewind("refused")
+    parts.sink._suspected.append(refused)
+    parts.offsets.rewind(cause)
+    assert parts.care.alone(6)
+    assert parts.care.condemned == {}
+    parts.sink._suspected.append(refused)
+    with pytest.raises(SinkFailed, match="without its value"):
+        parts.offsets.rewind(cause)
 
 
 def test_what_times_out_is_repeated_until_it_is_known(parts: Parts) -> None:
