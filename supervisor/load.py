@@ -126,6 +126,7 @@ def _result(
         acknowledged=totals.acknowledged,
         failed=totals.failed,
         failures=dict(totals.failures.most_common()),
+        fatal=totals.fatal,
         behind=totals.behind,
         seconds=round(totals.elapsed, 3),
         rate=round(totals.acknowledged / max(totals.elapsed, 0.001), 1),
