@@ -34,7 +34,8 @@ class Origin(NamedTuple):
     due: int
     """Nanoseconds since the epoch."""
     answerable: bool
-    hot: bool
+    hot: bool | None
+    """None: it has no temperature, so there is no telling."""
 
 
 Hot = Callable[[Any], bool]
@@ -73,7 +74,7 @@ class Numbers:
             return None
         if seq is None or due is None or seq < 0 or due > _LATEST:
             return None
-        return Origin(seq, due, answerable, answerable and self._is_hot(value, fields))
+        return Origin(seq, due, answerable, self._is_hot(value, fields) if answerable else None)
 
     def result(self, message: Message) -> int | None:
         """The number of the record that a result is of; None: it does not tell."""
@@ -87,10 +88,12 @@ class Numbers:
             return marked_number(fields.temperature)
         return fields.seq
 
-    def _is_hot(self, value: Any, fields: Fields | None) -> bool:
+    def _is_hot(self, value: Any, fields: Fields | None) -> bool | None:
         if self._hot is not None:
             return bool(self._hot(_decode_any(value)))
-        return fields is not None and fields.temperature is not None and fields.temperature > HOT_ABOVE
+        if fields is None or fields.temperature is None:
+            return None
+        return fields.temperature > HOT_ABOVE
 
 
 def _fields(value: Any) -> Fields | None:
