@@ -24,7 +24,6 @@ from supervisor.load_topic import prepare_topic
 from supervisor.load_verification import Expect, Verification
 from supervisor.load_view import LoadView
 from supervisor.load_watch import PoolWatch
-from supervisor.schedule import Recorded
 from workers.errors import ExitCode
 from workers.log import configure
 from workers.settings import Settings
@@ -95,9 +94,8 @@ def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
     when = schedule(options, what.times)
     count = options.count
     once = count is None and options.duration is None and not options.find_capacity
-    if isinstance(when, Recorded) or (what.lines is not None and once):
-        assert what.lines is not None
-        count = min(what.lines, count or what.lines)
+    if what.lines is not None and once:
+        count = what.lines
     bulk = what.plain and when.peak == float("inf") and not options.find_capacity
     properties: dict[str, Any] = {
         # Idempotent, so that a sequence number that a reader finds twice was not repeated by the generator.
