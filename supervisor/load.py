@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from confluent_kafka import Producer
 from rich.console import Console
 
+from supervisor.client_settings import taken_settings
 from supervisor.interrupt import Interrupt
 from supervisor.load_capacity import CapacitySearch
 from supervisor.load_crew import Crew
@@ -51,9 +53,13 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
     configure(level="warning")
     what = contents(options, str(settings.client("producer").get("partitioner", CRC32_PARTITIONERS[0])))
     expect, hot = _expectation(options.expect)
-    with Crew(_work(settings, options, what), options.processes) as crew:  # before there is any Kafka client here
+    work = _work(settings, options, what)
+    with Crew(work, options.processes) as crew:  # before there is any Kafka client here
         partitions = prepare_topic(settings, options.topic, options.create)
         crew.partitions = partitions
+        with taken_settings():
+            # The processes make theirs only when they begin, and could not say so.
+            Producer({**work.properties, "log_level": 0})
         verification, reader = Verification(expect), None
         if options.verify is not None:
             reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)

@@ -42,6 +42,8 @@ Hot = Callable[[Any], bool]
 """Whether a record of this value, decoded, is to have a result."""
 
 _LATEST: Final = 2**63 - 1
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises; the last one where a value is nested too deeply."""
 _decode_fields: Final = msgspec.json.Decoder(Fields).decode
 _decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
 _decode_any: Final = msgspec.json.Decoder().decode
@@ -103,7 +105,7 @@ def _fields(value: Any) -> Fields | None:
         return _decode_fields(value)
     except msgspec.ValidationError:
         return _each_field(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
 
 
@@ -111,7 +113,7 @@ def _each_field(value: Any) -> Fields | None:
     """What can be read of a value of which not all can, such as a temperature that is "high"."""
     try:
         loose = _decode_loosely(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     return Fields(_read(loose.seq, int), _read(loose.sent_at, int), _read(loose.temperature, float))
 

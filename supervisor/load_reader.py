@@ -10,6 +10,7 @@ from typing import Any, Final
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from supervisor.background import in_background
+from supervisor.client_settings import taken_settings
 from supervisor.load_numbers import Numbers
 from supervisor.load_refused import LoadRefused
 from supervisor.load_verification import Verification
@@ -34,6 +35,7 @@ class Reader:
         verification: gets all that is read.
 
     Raises:
+        ConfigInvalid: librdkafka does not take the settings.
         LoadRefused: a topic is not there, or no broker tells where it ends.
     """
 
@@ -44,7 +46,8 @@ class Reader:
         self._target = target
         self._numbers = numbers
         self._verification = verification
-        self._consumer = Consumer(_properties(settings))
+        with taken_settings():
+            self._consumer = Consumer(_properties(settings))
         self._taken = 0
         self.error: str | None = None
         """Why the topics could not be read wholly; None: they could."""

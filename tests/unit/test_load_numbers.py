@@ -24,6 +24,7 @@ NUMBERS = Numbers(marked=True)
         (b'{"seq": [5', None),
         (b"[5]", None),
         (b"\xff", None),
+        (b'{"seq": 5, "more": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", None),
         (None, None),
     ],
 )

@@ -119,8 +119,11 @@ def test_what_bears_no_number_gets_headers_only_to_be_verified(monkeypatch: pyte
     assert message["headers"] == [("load.seq", b"3"), ("load.sent_at", b"4")]
 
 
-@pytest.mark.parametrize("name", ["nonsense", "no.such.module:Kind", "json:Nothing"])
-def test_a_type_that_is_not_there_is_a_usage_error(name: str) -> None:
+@pytest.mark.parametrize("name", ["nonsense", "no.such.module:Kind", "json:Nothing", "broken:Kind"])
+def test_a_type_that_is_not_there_is_a_usage_error(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     with pytest.raises(ConfigInvalid, match="--type"):
         contents(options(kind=name))
 

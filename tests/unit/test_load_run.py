@@ -87,6 +87,14 @@ def test_missing_results_are_found_and_the_page_is_written(broker: str, tmp_path
     assert "A promise is broken" in page.read_text()
 
 
+def test_settings_that_only_its_producer_does_not_take_are_a_usage_error(broker: str) -> None:
+    process = begun(broker, "in", "--count", "1", "--set", "partitioner=foo")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "librdkafka does not take the settings" in err
+    assert "Traceback" not in err
+
+
 class Repeating:
     """In place of a reader and of the clock: all results are there, and one comes again after three seconds."""
 
