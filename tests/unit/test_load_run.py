@@ -155,6 +155,17 @@ def test_what_comes_right_after_a_sample_is_in_the_percentiles_and_in_the_next_s
     assert (load.acknowledgement.count, load.end_to_end.count, load.recent.count) == (1, 1, 1)
 
 
+def test_all_processes_stop_where_one_can_send_no_more() -> None:
+    told: list[str] = []
+    load = idle(Verification(Expect.ALL))
+    crew: Any = load.crew
+    crew.stop = lambda: told.append("stop")
+    crew.totals.fatal = "made up"
+    for _ in range(3):
+        load.heed()
+    assert told == ["stop"]
+
+
 def test_ctrl_c_twice_asks_no_broker_for_anything() -> None:
     interrupt, reader = SimpleNamespace(requested=True, impatient=True), SimpleNamespace()  # which can do nothing
     idle(Verification(Expect.ALL), reader, interrupt).settle(30.0)
