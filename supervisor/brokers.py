@@ -18,7 +18,8 @@ from confluent_kafka.admin import (
 )
 from confluent_kafka.cimpl import NewTopic
 
-from workers.errors import ConfigInvalid, PoolError
+from supervisor.client_settings import taken_settings
+from workers.errors import PoolError
 from workers.records import TopicPartition
 from workers.settings import Settings
 
@@ -79,10 +80,8 @@ class Brokers:
         self.bootstrap = str(user.get("bootstrap.servers"))
         self._errors: list[KafkaError] = []
         properties: dict[str, Any] = {**user, "error_cb": self._errors.append, "log_level": 0}
-        try:
+        with taken_settings():
             self._admin = AdminClient(properties)
-        except KafkaException as failure:
-            raise ConfigInvalid(f"librdkafka does not take the settings: {failure.args[0].str()}") from failure
 
     def topics(self) -> dict[str, int]:
         """The partition counts of all topics that may be seen.
@@ -136,7 +135,9 @@ class Brokers:
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """What `group` has committed of these partitions."""
         # Not through the admin client: librdkafka 2.16 crashes there when the group's coordinator moves or loads.
-        consumer = Consumer({**self._consumer, "group.id": group, "enable.auto.commit": False, "log_level": 0})
+        properties = {**self._consumer, "group.id": group, "enable.auto.commit": False, "log_level": 0}
+        with taken_settings():
+            consumer = Consumer(properties)
         try:
             found = consumer.committed([Position(*partition) for partition in partitions], ANSWER_SECONDS)
         except KafkaException as failure:

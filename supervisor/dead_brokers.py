@@ -8,6 +8,7 @@ from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import OffsetSpec
 
 from supervisor.brokers import ANSWER_SECONDS, Brokers, BrokersRefused
+from supervisor.client_settings import taken_settings
 from supervisor.dead_marks import Ledger, Mark, Progress, decode, may_hold_mark
 from workers.kafka import offset_reader
 from workers.settings import Settings
@@ -77,7 +78,8 @@ class DeadBrokers(Brokers):
 
     def _stored(self, group: str, topic: str, partitions: int) -> dict[int, Any]:
         # Not through the admin client, as in `committed`.
-        consumer = Consumer(offset_reader(self._user, group))
+        with taken_settings():
+            consumer = Consumer(offset_reader(self._user, group))
         try:
             asked = [Position(topic, number) for number in range(partitions)]
             found = consumer.committed(asked, ANSWER_SECONDS)

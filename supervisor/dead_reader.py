@@ -6,6 +6,7 @@ from typing import Final, Self
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from supervisor.brokers import BrokersRefused
+from supervisor.client_settings import taken_settings
 from supervisor.dead_letter import Letter
 from workers.kafka import offset_reader
 from workers.settings import Settings
@@ -42,17 +43,17 @@ class DeadReader:
         """What is read of each partition; at the end also past what ends a transaction there."""
         self._ends = ends
         self._unread = {number for number, start in starts.items() if start < ends[number]}
-        self._consumer = Consumer(
-            {
-                **offset_reader(settings.client("consumer"), group),
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                # What retention deletes while it is read is gone.
-                "auto.offset.reset": "earliest",
-                "fetch.queue.backoff.ms": 5,
-                "queued.max.messages.kbytes": 32 * 1024,
-            }
-        )
+        properties = {
+            **offset_reader(settings.client("consumer"), group),
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            # What retention deletes while it is read is gone.
+            "auto.offset.reset": "earliest",
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 32 * 1024,
+        }
+        with taken_settings():
+            self._consumer = Consumer(properties)
         self._consumer.assign([TopicPartition(topic, number, starts[number]) for number in sorted(self._unread)])
 
     def __enter__(self) -> Self:

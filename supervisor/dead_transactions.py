@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from supervisor.client_settings import taken_settings
 from supervisor.dead_marks import Mark
 from workers.errors import PoolError
 from workers.kafka import Properties
@@ -45,19 +46,19 @@ class DeadTransactions:
         self.written = 0
         """Records in the transaction that is open."""
         logs = kafka_logger("dead")
-        self._producer = Producer(
-            {
-                "linger.ms": 5,
-                **user,
-                "logger": logs,
-                "error_cb": logs.error_cb,
-                "transactional.id": f"{owner}.dead.{mark.topic}",
-                "transaction.timeout.ms": _TIMEOUT_MS,
-                "message.timeout.ms": _TIMEOUT_MS,
-                # The topic's own limit is what counts.
-                "message.max.bytes": _LARGEST_MESSAGE,
-            }
-        )
+        properties = {
+            "linger.ms": 5,
+            **user,
+            "logger": logs,
+            "error_cb": logs.error_cb,
+            "transactional.id": f"{owner}.dead.{mark.topic}",
+            "transaction.timeout.ms": _TIMEOUT_MS,
+            "message.timeout.ms": _TIMEOUT_MS,
+            # The topic's own limit is what counts.
+            "message.max.bytes": _LARGEST_MESSAGE,
+        }
+        with taken_settings():
+            self._producer = Producer(properties)
 
     @property
     def age(self) -> float:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from confluent_kafka import Producer
 from rich.console import Console
 
+from supervisor.client_settings import taken_settings
 from supervisor.interrupt import Interrupt
 from supervisor.load_capacity import CapacitySearch
 from supervisor.load_crew import Crew
@@ -24,7 +26,6 @@ from supervisor.load_topic import prepare_topic
 from supervisor.load_verification import Expect, Verification
 from supervisor.load_view import LoadView
 from supervisor.load_watch import PoolWatch
-from supervisor.schedule import Recorded
 from workers.errors import ExitCode
 from workers.log import configure
 from workers.settings import Settings
@@ -52,9 +53,13 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
     configure(level="warning")
     what = contents(options, str(settings.client("producer").get("partitioner", CRC32_PARTITIONERS[0])))
     expect, hot = _expectation(options.expect)
-    with Crew(_work(settings, options, what), options.processes) as crew:  # before there is any Kafka client here
+    work = _work(settings, options, what)
+    with Crew(work, options.processes) as crew:  # before there is any Kafka client here
         partitions = prepare_topic(settings, options.topic, options.create)
         crew.partitions = partitions
+        with taken_settings():
+            # The processes make theirs only when they begin, and could not say so.
+            Producer({**work.properties, "log_level": 0})
         verification, reader = Verification(expect), None
         if options.verify is not None:
             reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)
@@ -95,9 +100,8 @@ def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
     when = schedule(options, what.times)
     count = options.count
     once = count is None and options.duration is None and not options.find_capacity
-    if isinstance(when, Recorded) or (what.lines is not None and once):
-        assert what.lines is not None
-        count = min(what.lines, count or what.lines)
+    if what.lines is not None and once:
+        count = what.lines
     bulk = what.plain and when.peak == float("inf") and not options.find_capacity
     properties: dict[str, Any] = {
         # Idempotent, so that a sequence number that a reader finds twice was not repeated by the generator.
@@ -126,6 +130,7 @@ def _result(
         acknowledged=totals.acknowledged,
         failed=totals.failed,
         failures=dict(totals.failures.most_common()),
+        fatal=totals.fatal,
         behind=totals.behind,
         seconds=round(totals.elapsed, 3),
         rate=round(totals.acknowledged / max(totals.elapsed, 0.001), 1),

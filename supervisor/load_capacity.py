@@ -41,6 +41,8 @@ class _Mark:
     moment: float
     handled: tuple[float, int] | None
     """When the pool was looked at last, and the records that it had handled then."""
+    waiting: int | None
+    """What it had still to handle then."""
     answered: int
     expected: int
     missing: int
@@ -74,7 +76,7 @@ class CapacitySearch:
         """
         self._require_all_partitions()
         best, worst, rate = 0.0, math.inf, self._options.rate or _FIRST_RATE
-        while not self._load.interrupt.requested and worst > best * _PRECISION and rate >= 1:
+        while not self._load.ending and worst > best * _PRECISION and rate >= 1:
             tried = self._try(rate)
             self._tried.append(tried)
             self._note(f"{rate:,.0f}/s: {tried.why}")
@@ -114,7 +116,7 @@ class CapacitySearch:
         tried: Tried | None = None
         # With a bound on latencies, what is open at the end has as long to come.
         patience = (self._options.slo or 0.0) / 1000 if self._options.verify is not None else 0.0
-        while not load.crew.totals.finished or (end is not None and tried is None):
+        while not load.crew.totals.finished or (end is not None and tried is None and not load.ending):
             load.turn()
             if mark is None and time.monotonic() >= begun + hold * _WARM_SHARE:
                 mark = self._mark()
@@ -124,17 +126,17 @@ class CapacitySearch:
                 load.sample(force=True)
                 end = self._mark()
             if mark is not None and end is not None and tried is None and time.monotonic() >= end.moment + patience:
+                load.gather()
                 tried = self._judge(rate, mark, end, latencies)
-            if load.interrupt.requested:
-                load.crew.stop()
+            load.heed()
         load.recent = None
-        if tried is None or load.interrupt.requested:
-            return Tried(rate=rate, kept_up=None, why="interrupted")
+        if tried is None or load.ending:
+            return Tried(rate=rate, kept_up=None, why=load.crew.totals.fatal or "interrupted")
         return tried
 
     def _mark(self) -> _Mark:
-        found, handled = self._load.verification, self._load.watch.handled
-        return _Mark(time.monotonic(), handled, found.answered, found.expected or 0, found.missing)
+        found, watch = self._load.verification, self._load.watch
+        return _Mark(time.monotonic(), watch.handled, watch.waiting, found.answered, found.expected or 0, found.missing)
 
     def _judge(self, rate: float, mark: _Mark, end: _Mark, latencies: Latencies) -> Tried:
         pace = _pace(mark, end)
@@ -163,7 +165,9 @@ class CapacitySearch:
         slo = self._options.slo
         if (pace := _pace(mark, end)) is not None:
             seconds, handled = pace
-            if rate * seconds - handled > rate * max(seconds * _BEHIND_SHARE, _BEHIND_SECONDS):
+            sent = rate * (1 + self._options.duplicate)
+            more = (end.waiting or 0) - (mark.waiting or 0)  # also of what others write there
+            if max(sent * seconds - handled, more) > sent * max(seconds * _BEHIND_SHARE, _BEHIND_SECONDS):
                 return f"lag grows: {handled / seconds:,.0f}/s handled"
         if self._options.verify is not None:
             if end.answered == mark.answered:
@@ -185,7 +189,7 @@ class CapacitySearch:
         """Wait until what was too much is done; False where it is not in time."""
         load, deadline = self._load, time.monotonic() + _DRAIN_SECONDS
         load.phase = "waiting until the lag is gone"
-        while not load.interrupt.requested:
+        while not load.ending:
             load.turn()
             if self._all_done():
                 return True

@@ -29,6 +29,8 @@ class Totals(Tally):
     share_done: float | None = None
     done: bool = False
     finished: bool = False
+    fatal: str | None = None
+    """Why one of them can send nothing more; None: all can."""
 
 
 class Crew:
@@ -146,6 +148,7 @@ class Crew:
             share_done=min(shares) if shares else None,
             done=all(progress.done for progress in heard),
             finished=all(progress.finished for progress in heard),
+            fatal=next((progress.fatal for progress in heard if progress.fatal), before.fatal),
             failures=failures,
         )
 

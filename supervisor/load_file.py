@@ -57,7 +57,7 @@ class FilePayload:
             given = self._field(number, value, field)
             try:
                 times.append(_seconds(given))
-            except ValueError as failure:
+            except (ValueError, OverflowError) as failure:
                 raise self._wrong(number, f"{field} is no time: {given!r}") from failure
             if len(times) > 1 and times[-1] < times[-2]:
                 raise self._wrong(number, f"its {field} is earlier than that of the line before; sort the file")
@@ -73,8 +73,10 @@ class FilePayload:
     def _decode(self, number: int, line: bytes) -> Any:
         try:
             return msgspec.json.decode(line)
-        except msgspec.DecodeError as failure:
+        except (msgspec.DecodeError, UnicodeDecodeError) as failure:
             raise self._wrong(number, f"it is no JSON: {failure}") from failure
+        except RecursionError as failure:
+            raise self._wrong(number, "it is nested too deeply") from failure
 
     def _field(self, number: int, value: Any, name: str) -> Any:
         if not isinstance(value, dict) or name not in value:

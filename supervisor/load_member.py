@@ -72,6 +72,8 @@ class Progress(msgspec.Struct):
     buckets: dict[int, int]
     """Of the latencies that are new since the last message."""
     longest: float
+    fatal: str | None = None
+    """Why the process can send nothing more; None: it can."""
 
 
 Order = Begin | Stop | Abandon
@@ -210,6 +212,7 @@ class _Turn:
             finished=finished,
             buckets=dict(new.buckets),
             longest=new.longest,
+            fatal=None if sender.fatal is None else f"{sender.fatal.name()}: {sender.fatal.str()}",
         )
         try:
             self._orders.send_bytes(msgspec.msgpack.encode(progress))

@@ -34,13 +34,16 @@ class Origin(NamedTuple):
     due: int
     """Nanoseconds since the epoch."""
     answerable: bool
-    hot: bool
+    hot: bool | None
+    """None: it has no temperature, so there is no telling."""
 
 
 Hot = Callable[[Any], bool]
 """Whether a record of this value, decoded, is to have a result."""
 
 _LATEST: Final = 2**63 - 1
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises; the last one where a value is nested too deeply."""
 _decode_fields: Final = msgspec.json.Decoder(Fields).decode
 _decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
 _decode_any: Final = msgspec.json.Decoder().decode
@@ -73,7 +76,7 @@ class Numbers:
             return None
         if seq is None or due is None or seq < 0 or due > _LATEST:
             return None
-        return Origin(seq, due, answerable, answerable and self._is_hot(value, fields))
+        return Origin(seq, due, answerable, self._is_hot(value, fields) if answerable else None)
 
     def result(self, message: Message) -> int | None:
         """The number of the record that a result is of; None: it does not tell."""
@@ -87,10 +90,12 @@ class Numbers:
             return marked_number(fields.temperature)
         return fields.seq
 
-    def _is_hot(self, value: Any, fields: Fields | None) -> bool:
+    def _is_hot(self, value: Any, fields: Fields | None) -> bool | None:
         if self._hot is not None:
             return bool(self._hot(_decode_any(value)))
-        return fields is not None and fields.temperature is not None and fields.temperature > HOT_ABOVE
+        if fields is None or fields.temperature is None:
+            return None
+        return fields.temperature > HOT_ABOVE
 
 
 def _fields(value: Any) -> Fields | None:
@@ -100,7 +105,7 @@ def _fields(value: Any) -> Fields | None:
         return _decode_fields(value)
     except msgspec.ValidationError:
         return _each_field(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
 
 
@@ -108,7 +113,7 @@ def _each_field(value: Any) -> Fields | None:
     """What can be read of a value of which not all can, such as a temperature that is "high"."""
     try:
         loose = _decode_loosely(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return None
     return Fields(_read(loose.seq, int), _read(loose.sent_at, int), _read(loose.temperature, float))
 

@@ -282,7 +282,8 @@ def load_attribute(name: str, option: str) -> Any:
         raise ConfigInvalid(f"{option} {name}: write PACKAGE.MODULE:NAME, such as sensors.types:Reading")
     try:
         return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as failure:
+    except (Exception, SystemExit) as failure:
+        why = failure if isinstance(failure, (ImportError, AttributeError)) else f"{type(failure).__name__}: {failure}"
         raise ConfigInvalid(
-            f"{option} {name} cannot be loaded: {failure}; start in the directory that holds it, or set PYTHONPATH"
+            f"{option} {name} cannot be loaded: {why}; start in the directory that holds it, or set PYTHONPATH"
         ) from failure

@@ -90,9 +90,11 @@ def _cards(result: LoadResult) -> str:
 
 
 def _verdict(result: LoadResult) -> str:
-    if result.verified is None and not result.failed:
+    if result.verified is None and not result.broken:
         return ""
     text = "Records were not acknowledged." if result.failed else "Every promise was kept."
+    if result.fatal is not None:
+        text = f"Nothing more could be sent. {escape(result.fatal)}"
     if result.verified is not None and result.verified.broken:
         text = "A promise is broken."
     return f'<div class="verdict {"bad" if result.broken else ""}">{text}</div>'

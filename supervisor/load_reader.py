@@ -1,11 +1,16 @@
 """Reads what a load sent and what came of it, as it comes, from the topics themselves."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from supervisor.background import in_background
+from supervisor.client_settings import taken_settings
 from supervisor.load_numbers import Numbers
 from supervisor.load_refused import LoadRefused
 from supervisor.load_verification import Verification
@@ -15,10 +20,12 @@ from workers.source import WAITED_OUT
 
 _BROKER_SECONDS: Final = 10.0
 _AT_ONCE: Final = 5000
+_LOOK_SECONDS: Final = 3.0
+"""From one look for new partitions to the next, and how long an answer is waited for."""
 
 
 class Reader:
-    """An observer outside any group, of what is written after it was made.
+    """An observer outside any group, of what is written after it was made, also in partitions that are added later.
 
     Args:
         settings: for the connection.
@@ -28,6 +35,7 @@ class Reader:
         verification: gets all that is read.
 
     Raises:
+        ConfigInvalid: librdkafka does not take the settings.
         LoadRefused: a topic is not there, or no broker tells where it ends.
     """
 
@@ -35,19 +43,25 @@ class Reader:
         self, settings: Settings, source: str, target: str, numbers: Numbers, verification: Verification
     ) -> None:
         self._source = source
+        self._target = target
         self._numbers = numbers
         self._verification = verification
-        self._consumer = Consumer(_properties(settings))
+        with taken_settings():
+            self._consumer = Consumer(_properties(settings))
         self._taken = 0
         self.error: str | None = None
         """Why the topics could not be read wholly; None: they could."""
         self.last_result = time.monotonic()
         """When there was a result of this load last, or any record of it."""
+        self._look: Future[Mapping[str, int]] | None = None
+        """How many partitions there are, being asked: what waits for a broker here would be in the latencies."""
+        self._look_at = time.monotonic() + _LOOK_SECONDS
         self._ended: dict[int, int] = {}
         """Where partitions of the loaded topic were seen to end: behind what a transaction leaves there, too."""
         try:
-            self._places = [*self._partitions(source), *self._partitions(target)]
-            self._begun = self._ends(self._places)
+            found = self._partitions()
+            self._places = [TopicPartition(topic, number) for topic in found for number in range(found[topic])]
+            self._begun = [*self._ends(self._places)]
         except KafkaException as failure:
             raise LoadRefused(f"cannot read from {source} and {target}: {failure.args[0].str()}") from failure
         self._consumer.assign(
@@ -56,6 +70,7 @@ class Reader:
 
     def read(self, seconds: float) -> int:
         """Take in what has come, waiting up to `seconds` for something; how many messages it was."""
+        self._look_around()
         first = self._consumer.poll(seconds)
         if first is None:
             return 0
@@ -87,36 +102,57 @@ class Reader:
     def at_end(self, ends: Sequence[int]) -> bool:
         """Whether the loaded topic is read up to these offsets."""
         positions = self._consumer.position(self._sources())
-        # A partition of which nothing was read yet has no position.
+        begun = [begun for place, begun in zip(self._places, self._begun, strict=True) if place.topic == self._source]
+        # A partition of which nothing was read yet has no position, nor was one that is new since then sent anything.
         return all(
             max(p.offset, begun, self._ended.get(p.partition, 0)) >= end
-            for p, begun, end in zip(positions, self._begun, ends, strict=False)
+            for p, begun, end in zip(positions, begun, ends, strict=False)
         )
 
     def source_ends(self) -> Sequence[int]:
         """Where the loaded topic ends now; nothing, and `error`, where no broker tells."""
         try:
+            self._take_in(self._partitions())
             return self._ends(self._sources())
         except (KafkaException, LoadRefused) as failure:
             self.error = f"the end of {self._source} is not known: {failure}"
             return []
 
-    @property
-    def partitions(self) -> int:
-        """How many the loaded topic has."""
-        return len(self._sources())
-
     def close(self) -> None:
+        if self._look is not None:
+            wait([self._look])  # it still has the consumer
         self._consumer.close()
+
+    def _look_around(self) -> None:
+        """See, now and then, whether there are new partitions; where no broker tells, it is asked again."""
+        now = time.monotonic()
+        if self._look is None and now >= self._look_at:
+            self._look = in_background(partial(self._partitions, _LOOK_SECONDS))
+        elif self._look is not None and self._look.done():
+            look, self._look, self._look_at = self._look, None, now + _LOOK_SECONDS
+            with suppress(KafkaException, LoadRefused):
+                self._take_in(look.result())
+
+    def _take_in(self, counts: Mapping[str, int]) -> None:
+        """Read partitions that are new from their beginning: they have nothing that is older than the load."""
+        for topic, count in counts.items():
+            known = sum(place.topic == topic for place in self._places)
+            new = [TopicPartition(topic, number) for number in range(known, count)]
+            if new:
+                self._consumer.incremental_assign([TopicPartition(topic, place.partition, 0) for place in new])
+                self._places += new
+                self._begun += [0] * len(new)
 
     def _sources(self) -> list[TopicPartition]:
         return [place for place in self._places if place.topic == self._source]
 
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        found = self._consumer.list_topics(timeout=_BROKER_SECONDS).topics.get(topic)
-        if found is None:
-            raise LoadRefused(f"topic {topic} is not there: name the topic that the app writes its results to")
-        return [TopicPartition(topic, number) for number in sorted(found.partitions)]
+    def _partitions(self, seconds: float = _BROKER_SECONDS) -> Mapping[str, int]:
+        """How many either topic has."""
+        there = self._consumer.list_topics(timeout=seconds).topics
+        for topic in (self._source, self._target):
+            if topic not in there:
+                raise LoadRefused(f"topic {topic} is not there: name the topic that the app writes its results to")
+        return {topic: len(there[topic].partitions) for topic in (self._source, self._target)}
 
     def _ends(self, places: Sequence[TopicPartition]) -> Sequence[int]:
         found = []

@@ -132,6 +132,8 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     failures: dict[str, int]
     """By the error's name."""
+    fatal: str | None = None
+    """The error after which nothing more could be sent; None: there was none."""
     behind: int
     """Records that were due and not handed over."""
     seconds: float
@@ -149,5 +151,5 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def broken(self) -> bool:
-        """Whether a record was not acknowledged, or a promise is broken."""
-        return self.failed > 0 or (self.verified is not None and self.verified.broken)
+        """Whether a record was not acknowledged, none could be sent any more, or a promise is broken."""
+        return self.failed > 0 or self.fatal is not None or (self.verified is not None and self.verified.broken)

@@ -50,11 +50,14 @@ class LoadRun:
         """Of all results so far."""
         self.recent: Latencies | None = None
         """Gets the latencies of results of a part of the load, where somebody wants them."""
+        self._acknowledged, self._answered = Latencies(), Latencies()
+        """Of those since the last sample."""
         self.samples: list[Sample] = []
         self.begun = time.monotonic()
         """When the load began, in seconds of the monotonic clock."""
         self._sampled_at = self.begun
         self._counts = (0, 0, 0)
+        self._stopped = self._abandoned = False
 
     def begin(self) -> None:
         """Have the crew send what its schedule says."""
@@ -65,24 +68,32 @@ class LoadRun:
         """Count times from the crew's beginning."""
         self.begun = self._sampled_at = self.crew.moment
 
+    @property
+    def ending(self) -> bool:
+        """Whether nothing more is to be sent: somebody wants the end, or a process can send no more."""
+        return self.interrupt.requested or self.crew.totals.fatal is not None
+
+    def heed(self) -> None:
+        """Have the crew stop where the load is ending, and give up what is out where somebody has asked twice."""
+        if self.ending and not self._stopped:
+            self._stopped = True
+            self.crew.stop()
+        if self.interrupt.impatient and not self._abandoned:
+            self._abandoned = True
+            self.crew.abandon()
+
     def send(self) -> None:
         """Turn until all is sent and acknowledged; the first Ctrl-C ends the sending, a second one the waiting."""
-        stopped = abandoned = False
         while not self.crew.totals.finished:
             self.turn()
-            if self.interrupt.requested and not stopped:
-                stopped = True
-                self.crew.stop()
-            if self.interrupt.impatient and not abandoned:
-                abandoned = True
-                self.crew.abandon()
+            self.heed()
             if self.crew.totals.done:
                 self.phase = "waiting for acknowledgements"
         self.sample(force=True)
 
     def settle(self, patience: float) -> None:
         """Turn until no result has come for so many seconds: one that is missing may come late, and a repeat, too."""
-        if self.reader is None:
+        if self.reader is None or self.interrupt.impatient:
             return
         self.phase = f"waiting until no result has come for {patience:g} s"
         begun, ends = time.monotonic(), self.reader.source_ends()
@@ -107,17 +118,15 @@ class LoadRun:
         self._show(self)
 
     def sample(self, *, force: bool = False) -> None:
-        """Take a sample where a second is over, or in any case."""
+        """Take a sample where a second is over, or in any case but of next to no time."""
         now = time.monotonic()
         seconds = now - self._sampled_at
+        if force or seconds >= _SAMPLE_SECONDS:
+            self.gather()
         if seconds < (_TURN_SECONDS if force else _SAMPLE_SECONDS):
             return
         totals, verification = self.crew.totals, self.verification
-        acknowledged, answered = self.crew.news.take(), verification.latencies.take()
-        self.acknowledgement.merge(acknowledged)
-        self.end_to_end.merge(answered)
-        if self.recent is not None:
-            self.recent.merge(answered)
+        acknowledged, answered = self._acknowledged.take(), self._answered.take()
         counts = (totals.sent, totals.acknowledged, verification.results)
         rates = [round((new - old) / seconds, 1) for new, old in zip(counts, self._counts, strict=True)]
         reading = self.reader is not None
@@ -135,3 +144,13 @@ class LoadRun:
             )
         )
         self._sampled_at, self._counts = now, counts
+
+    def gather(self) -> None:
+        """Take in the latencies up to now: else those since the last sample are not in any of the percentiles."""
+        acknowledged, answered = self.crew.news.take(), self.verification.latencies.take()
+        for one in (self.acknowledgement, self._acknowledged):
+            one.merge(acknowledged)
+        for one in (self.end_to_end, self._answered):
+            one.merge(answered)
+        if self.recent is not None:
+            self.recent.merge(answered)

@@ -101,7 +101,7 @@ class StructPayload:
 def _type_info(kind: Any) -> inspect.Type:
     try:
         return inspect.type_info(kind)
-    except TypeError as failure:
+    except (TypeError, NameError) as failure:  # the second where a field's type is text that names nothing
         raise LoadRefused(f"--type: msgspec does not know {kind!r}: {failure}") from failure
 
 
@@ -112,7 +112,7 @@ def _name(kind: Any) -> str:
 def _fields(kind: Any) -> dict[str, inspect.Type]:
     """The types of a record's fields, by their names in JSON; none where it is not an object with fields."""
     info = _type_info(kind)
-    if isinstance(info, inspect.StructType) and info.array_like:
+    if isinstance(info, inspect.NamedTupleType) or (isinstance(info, inspect.StructType) and info.array_like):
         return {}
     return {field.encode_name: field.type for field in getattr(info, "fields", ())}
 

@@ -38,6 +38,8 @@ def _sent(result: LoadResult) -> Table:
     table.add_row("failed", f"{'[red]' if result.failed else ''}{result.failed:,}")
     for name, failures in result.failures.items():
         table.add_row(f"  {name}", f"{failures:,}")
+    if result.fatal is not None:
+        table.add_row("ended by a fatal error", Text(result.fatal, style="red"))
     if result.behind:
         table.add_row("behind the schedule", f"[yellow]{result.behind:,}")
     table.add_row("time", f"{result.seconds:.1f} s")

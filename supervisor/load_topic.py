@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from supervisor.client_settings import taken_settings
 from supervisor.load_refused import LoadRefused
 from workers.settings import Settings
 
@@ -26,6 +27,7 @@ def prepare_topic(settings: Settings, topic: str, partitions: int | None) -> int
         How many partitions it has.
 
     Raises:
+        ConfigInvalid: librdkafka does not take the settings.
         LoadRefused: it is not, or not with so many partitions.
     """
     with _admin(settings) as admin:
@@ -64,7 +66,8 @@ def _admin(settings: Settings) -> Iterator[AdminClient]:
         "log_level": 0,  # what went wrong is in the error
         "error_cb": lambda error: seen.append(error.str()),
     }
-    admin = AdminClient(properties)
+    with taken_settings():
+        admin = AdminClient(properties)
     try:
         yield admin
     except KafkaException as failure:

@@ -17,7 +17,7 @@ class Expect(StrEnum):
     """Which records are to have a result."""
 
     AUTO = "auto"
-    """Hot ones, unless a result of another comes: then all."""
+    """Hot ones, unless a result of another comes, or none has a temperature: then all."""
     ALL = "all"
     HOT = "hot"
     """Those that are hot, or whatever else the reader takes for such."""
@@ -60,6 +60,8 @@ class Verification:
         """Results that do not tell which record they are of."""
         self.foreign = 0
         """Records of the input topic that are not from this load."""
+        self._measured = False
+        """Whether a record has a temperature, and so might have been hot."""
         self._answered_cold = 0
         self._answered_wrongly = 0
         self._open = {Expect.ALL: 0, Expect.HOT: 0}
@@ -70,7 +72,7 @@ class Verification:
         """Which records are to have a result; where that was left open, as the results suggest."""
         if self._asked is not Expect.AUTO:
             return self._asked
-        return Expect.ALL if self._answered_cold or not self._expected[Expect.HOT] else Expect.HOT
+        return Expect.ALL if self._answered_cold or not self._measured else Expect.HOT
 
     @property
     def expected(self) -> int | None:
@@ -93,7 +95,7 @@ class Verification:
         """Whether records have keys, and with them an order."""
         return len(self._key_numbers) > 1
 
-    def sent(self, seq: int, due: int, *, key: bytes | None, answerable: bool, hot: bool) -> None:
+    def sent(self, seq: int, due: int, *, key: bytes | None, answerable: bool, hot: bool | None) -> None:
         """Take in a record of the input topic.
 
         Args:
@@ -101,7 +103,7 @@ class Verification:
             due: when it was to be sent, in nanoseconds since the epoch.
             key: its key; None where it has none, so that it has no order.
             answerable: whether an app can give a result for it at all.
-            hot: whether one that answers only some gives it for this one.
+            hot: whether one that answers only some gives it for this one; None: there is no telling.
         """
         if seq >= self.reach + _AHEAD:
             self.foreign += 1
@@ -116,6 +118,7 @@ class Verification:
             self.repeated -= self._results[seq] >= self._copies[seq]  # what came before its record's second copy
             return
         self.records += 1
+        self._measured |= hot is not None
         self._due[seq] = due
         self._keys[seq] = self._key_numbers.setdefault(key, len(self._key_numbers) - 1)
         self._kinds[seq] = (_ANSWERABLE if answerable else 0) | (_HOT if hot and answerable else 0)

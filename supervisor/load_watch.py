@@ -75,6 +75,13 @@ class PoolWatch:
         return sum(lags) if lags else None
 
     @property
+    def waiting(self) -> int | None:
+        """Offsets that the pool has still to handle, committed or not; None where it is not known."""
+        places = [(p.position, p.end) for p in self.partitions]
+        known = [max(0, end - position) for position, end in places if position is not None and end is not None]
+        return sum(known) if known else None
+
+    @property
     def partitions(self) -> Sequence[PartitionStatus]:
         """All that have an owner among the supervisors that answer."""
         statuses = [status for status in self._last.values() if status is not None]

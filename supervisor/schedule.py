@@ -9,6 +9,8 @@ from typing import Final, Protocol
 
 _ROUNDING: Final = 1e-6
 """Of a record: 0.3 s at 10/s are 3 records, whatever binary fractions say."""
+_SHORTEST: Final = 1e-3
+"""What a recording takes at least, in seconds: also one of a single record, or of a single moment."""
 
 
 class Schedule(Protocol):
@@ -142,7 +144,9 @@ def bursts(low: float, high: float, length: float, every: float) -> Pieces:
 
 
 class Recorded:
-    """The times at which records were made once, at a multiple of their speed; it ends with them.
+    """The times at which records were made once, at a multiple of their speed, again and again.
+
+    From the last one to the first one of the next time it is as long as between two of them on the average.
 
     Args:
         times: ascending, in seconds; the first one begins the load.
@@ -151,16 +155,19 @@ class Recorded:
 
     def __init__(self, times: Sequence[float], speed: float = 1.0) -> None:
         self._times = [(time - times[0]) / speed for time in times]
+        self._length = max(self._times[-1] * len(times) / max(1, len(times) - 1), _SHORTEST)
 
     def due(self, elapsed: float, /) -> int:
-        return bisect_right(self._times, elapsed)
+        rounds, elapsed = divmod(elapsed, self._length)
+        return int(rounds) * len(self._times) + bisect_right(self._times, elapsed)
 
     def at(self, number: int, /) -> float:
-        return self._times[number] if number < len(self._times) else math.inf
+        rounds, place = divmod(number, len(self._times))
+        return rounds * self._length + self._times[place]
 
     @property
     def peak(self) -> float:
-        return len(self._times) / max(self._times[-1], 1e-3)
+        return len(self._times) / max(self._times[-1], _SHORTEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -83,7 +84,9 @@ class Sender:
         self._made: list[_Made] = []
         """What the producer had no room for: it goes before anything else."""
         self._stuck = False
-        """Whether it had none when it was last given something."""
+        """Whether it had too little at some time since `run_until` was last called."""
+        self.fatal: KafkaError | None = None
+        """Why the producer can send nothing more; None: it can."""
         self._started: float | None = None
         self._ended: float | None = None
 
@@ -110,21 +113,26 @@ class Sender:
     @property
     def behind(self) -> int:
         """Records that were not handed over though the schedule asked for them some time ago; 0 without a rate."""
-        if isinstance(self._schedule, Unlimited):
+        before = self.elapsed - _PUNCTUAL_SECONDS
+        if before < 0 or isinstance(self._schedule, Unlimited):
             return 0
-        due = self._schedule.due(min(max(0.0, self.elapsed - _PUNCTUAL_SECONDS), self._duration))
+        due = self._schedule.due(min(before, self._duration))
         return max(0, min(due, self._count) - self.position + sum(len(made.messages) for made in self._made))
 
     def run_until(self, deadline: float) -> None:
         """Send what falls due before `deadline` (seconds of the monotonic clock); return sooner where all is sent."""
+        self._stuck = False
         if self._started is None:
             self._started = time.monotonic()
         while not self.done and (now := time.monotonic()) < deadline:
-            elapsed = max(0.0, now - self._started)
+            if (elapsed := now - self._started) < 0:
+                self._poll(max(0.001, min(deadline, self._started) - now))
+                continue
             due = min(self._schedule.due(min(elapsed, self._duration)), self._count)
             if self._made:
                 self._poll(_QUEUE_FULL_WAIT)
-                self._hand_over(self._made)
+                if not self.done:
+                    self._hand_over(self._made)
             elif self.position < due:
                 self._send(min(due - self.position, self._slice - self.position % self._slice))
             if self._over(elapsed, due):
@@ -151,20 +159,18 @@ class Sender:
 
     def finish(self, timeout: float) -> bool:
         """Wait up to `timeout` seconds for the reports that are still out; True when there are none."""
-        self._producer.flush(timeout)
-        self._settle()
+        self._serve(self._producer.flush, timeout)
         return self.recorder.outstanding == 0
 
     def abandon(self) -> None:
         """Give up what is still out: each such record counts as failed, though a broker may have written it."""
         self._producer.purge()
-        self._producer.flush(1.0)
-        self._settle()
+        self._serve(self._producer.flush, 1.0)
 
     def _send(self, count: int) -> None:
         room = self._queue - len(self._producer)
+        self._stuck |= room < min(count, self._queue)
         if room < (min(count, self._queue) if self._bulk else 1):  # in bulk, whole slices are faster
-            self._stuck = True
             self._poll(_QUEUE_FULL_WAIT)
             return
         count = min(count, room)
@@ -188,7 +194,7 @@ class Sender:
 
     def _hand_over(self, made: list[_Made]) -> None:
         """Hand over what the producer has room for, and keep the rest: whoever waits here keeps no deadline."""
-        self._made, self._stuck = [], False
+        self._made = []
         hand_over = self._produce_batch if self._bulk else self._produce
         for place, one in enumerate(made):
             if (left := hand_over(one)) is not None:
@@ -233,14 +239,24 @@ class Sender:
 
     def _refuse(self, error: KafkaError) -> None:
         self.recorder.refused(error)
-        if error.fatal():
-            self.stop()
+        if error.fatal() or error.code() == KafkaError._FATAL:
+            self._fail(error)
+
+    def _fail(self, error: KafkaError) -> None:
+        """Stop for an error after which the producer takes nothing more."""
+        if self.fatal is None or error.fatal():  # else it is only what came of it
+            self.fatal = error
+        self.stop()
 
     def _poll(self, seconds: float) -> None:
-        self._producer.poll(seconds)
-        self._settle()
+        self._serve(self._producer.poll, seconds)
 
-    def _settle(self) -> None:
+    def _serve(self, wait: Callable[[float], object], seconds: float) -> None:
+        """Take in reports for so long. A fatal error is raised here, and nobody else is told its cause."""
+        try:
+            wait(seconds)
+        except KafkaException as failure:
+            self._fail(failure.args[0])
         if self._bulk:
             self.recorder.settled(len(self._producer))
 

@@ -1,6 +1,6 @@
 """Asks a running pool for its status over HTTP."""
 
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, InvalidURL
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from supervisor.status import PoolStatus
 from workers.errors import PoolError
 
 _LARGEST: Final = 16 * 1024 * 1024
+_NO_ADDRESS: Final = "no address of a pool: give http://HOST:PORT"
 
 
 class StatusUnavailable(PoolError):
@@ -26,13 +27,12 @@ def fetch_document(url: str, timeout: float) -> bytes:
     Raises:
         StatusUnavailable: no answer, or one that is no status.
     """
-    parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise StatusUnavailable(f"{url} is no address of a pool: give http://HOST:PORT")
-    connection = (HTTPSConnection if parts.scheme == "https" else HTTPConnection)(parts.netloc, timeout=timeout)
+    connection, path = _connection(url, timeout)
     try:
-        connection.request("GET", parts.path if parts.path not in ("", "/") else "/status")
+        connection.request("GET", path)
         return _body(connection.getresponse(), url)
+    except (UnicodeError, InvalidURL) as failure:
+        raise StatusUnavailable(f"{url} is {_NO_ADDRESS} ({failure})") from failure
     except (OSError, HTTPException) as failure:
         raise StatusUnavailable(
             f"no pool answered at {url}: {failure}; check that it runs there (its setting is `http`), or give --url"
@@ -47,6 +47,20 @@ def fetch_status(url: str, timeout: float = 2.0) -> PoolStatus:
         return PoolStatus.from_json(fetch_document(url, timeout))
     except msgspec.DecodeError as failure:  # and with it ValidationError
         raise StatusUnavailable(f"what answered at {url} is no pool, or one of another version: {failure}") from failure
+
+
+def _connection(url: str, timeout: float) -> tuple[HTTPConnection, str]:
+    """A connection that is yet to be made, and the path to ask for."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        port = parts.port
+    except ValueError as failure:
+        raise StatusUnavailable(f"{url} is {_NO_ADDRESS} ({failure})") from failure
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StatusUnavailable(f"{url} is {_NO_ADDRESS}")
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname, kind.default_port if port is None else port, timeout=timeout)
+    return connection, parts.path if parts.path not in ("", "/") else "/status"
 
 
 def _body(response: HTTPResponse, url: str) -> bytes:

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from supervisor.app_host import AppHost
 from supervisor.background import in_background
 from supervisor.budget import MemoryBudget
+from supervisor.client_settings import taken_settings
 from supervisor.commits import Commits
 from supervisor.departure import HURRY_SECONDS, Cause, Departure, Limits
 from supervisor.lease import Lease
@@ -177,9 +178,10 @@ class Supervisor:
         self.facts.group = app.group
         add_facts(group=app.group)
         settings = self._settings
-        admin = AdminClient(kafka.admin(settings.client("admin")))
-        membership = Membership(settings.client("supervisor"), app.group, self, self._on_commit)
-        reader = Consumer(kafka.offset_reader(settings.client("consumer"), app.group))
+        with taken_settings():
+            admin = AdminClient(kafka.admin(settings.client("admin")))
+            membership = Membership(settings.client("supervisor"), app.group, self, self._on_commit)
+            reader = Consumer(kafka.offset_reader(settings.client("consumer"), app.group))
         retries = frozenset(tier.topic for agent in app.agents for tier in agent.tiers)
         resolver = Resolver(admin, reader, settings.start, retries, self.pool.partitions, self._on_start)
         commits: Commits | WorkerCommits

@@ -27,6 +27,12 @@ class Simulation:
         told: for how many partitions the status tells.
         dead_from: when the pool ends, in seconds.
         interrupted_at: when Ctrl-C comes.
+        again_at: when it comes a second time.
+        acknowledged: whether the brokers acknowledge anything.
+        twice: the share of records that are sent twice.
+        others: records a second that somebody else writes.
+        fatal_at: when the producer is beyond repair.
+        last: the latency of results that come after a step, and before it is judged.
     """
 
     def __init__(
@@ -38,20 +44,29 @@ class Simulation:
         told: int = PARTITIONS,
         dead_from: float = 1e9,
         interrupted_at: float = 1e9,
+        again_at: float = 1e9,
+        acknowledged: bool = True,
+        twice: float = 0.0,
+        others: float = 0.0,
+        fatal_at: float = 1e9,
+        last: float = 0.0,
     ) -> None:
         self.possible, self.lost, self.generator = possible, lost, generator
-        self.dead_from, self.interrupted_at = dead_from, interrupted_at
+        self.dead_from, self.interrupted_at, self.again_at = dead_from, interrupted_at, again_at
+        self.acknowledged, self.twice, self.others = acknowledged, twice, others
+        self.fatal_at, self.last = fatal_at, last
         self.now = self.moment = self.sent = self.handled = self.rate = self.until = 0.0
         self.behind = 0.0
         self.recent: Any = None
         self.notes: list[str] = []
         places = [SimpleNamespace(partition=number) for number in range(told)]
-        self.watch = SimpleNamespace(handled=None, lag=None, replicas=2, partitions=places)
+        self.watch = SimpleNamespace(handled=None, waiting=None, lag=None, replicas=2, partitions=places)
         self.verification = SimpleNamespace(answered=0, expected=0, missing=0)
         self.reader: SimpleNamespace | None = SimpleNamespace(last_result=0.0)
-        self.totals = SimpleNamespace(done=True, finished=True, behind=0)
-        self.interrupt = SimpleNamespace(requested=False)
+        self.totals = SimpleNamespace(done=True, finished=True, behind=0, fatal=None)
+        self.interrupt = SimpleNamespace(requested=False, impatient=False)
         self.crew = self
+        self._stopped = self._abandoned = False
 
     def monotonic(self) -> float:
         return self.now
@@ -66,6 +81,17 @@ class Simulation:
     def stop(self) -> None:
         self.until = self.now
 
+    def abandon(self) -> None:
+        self.acknowledged = True
+
+    ending = LoadRun.ending
+
+    def heed(self) -> None:
+        LoadRun.heed(cast("LoadRun", self))
+
+    def gather(self) -> None:
+        self.recent.add(self.last)
+
     def sample(self, *, force: bool) -> None:
         """The latency is how long the backlog takes."""
         if self.recent is not None and force:
@@ -73,11 +99,14 @@ class Simulation:
 
     def turn(self) -> None:
         self.now += TURN
-        self.interrupt.requested = self.now > self.interrupted_at
-        self.totals.done = self.totals.finished = self.now >= self.until
+        self.interrupt.requested, self.interrupt.impatient = self.now > self.interrupted_at, self.now > self.again_at
+        self.totals.fatal = "made up" if self.now > self.fatal_at else None
+        self.totals.done = self.now >= self.until
+        self.totals.finished = self.totals.done and self.acknowledged
+        self.sent += self.others * TURN
         if not self.totals.done:
             self.behind += (self.rate - min(self.rate, self.generator)) * TURN
-            self.sent += min(self.rate, self.generator) * TURN
+            self.sent += min(self.rate, self.generator) * (1 + self.twice) * TURN
         self.totals.behind = int(self.behind)
         if self.now > self.dead_from:
             self.watch.partitions = []
@@ -89,7 +118,9 @@ class Simulation:
         found.missing = found.expected - found.answered
         if self.reader is not None and new > 0:
             self.reader.last_result = self.now
-        self.watch.handled, self.watch.lag = (self.now, int(self.handled)), int(self.sent - self.handled)
+        self.watch.handled = (self.now, int(self.handled))
+        self.watch.lag = int(self.sent - self.handled)
+        self.watch.waiting = None if self.twice else self.watch.lag  # not every status has the ends to tell it
 
 
 def search(monkeypatch: pytest.MonkeyPatch, pool: Simulation, **how: Any) -> Capacity:
@@ -97,7 +128,7 @@ def search(monkeypatch: pytest.MonkeyPatch, pool: Simulation, **how: Any) -> Cap
     monkeypatch.setattr(load_capacity, "time", pool)
     options = LoadOptions(topic="in", find_capacity=True, **how)
     if not options.status:
-        pool.watch = SimpleNamespace(handled=None, lag=None, replicas=0, partitions=[])
+        pool.watch = SimpleNamespace(handled=None, waiting=None, lag=None, replicas=0, partitions=[])
     if not options.verify:
         pool.reader, pool.verification = None, SimpleNamespace(answered=0, expected=0, missing=0)
     return CapacitySearch(cast("LoadRun", pool), options, PARTITIONS, pool.notes.append).run()
@@ -168,3 +199,45 @@ def test_ctrl_c_ends_it_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> N
     found = search(monkeypatch, pool, status=STATUS)
     assert [(tried.rate, tried.kept_up) for tried in found.tried] == [(1000, True), (2000, True), (4000, None)]
     assert (found.rate, found.bounded) == (2000.0, False)
+
+
+def test_ctrl_c_is_not_kept_waiting_by_the_patience_for_latencies(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(50_000.0, interrupted_at=5.0)
+    found = search(monkeypatch, pool, verify="out", slo=60_000.0)
+    assert [tried.why for tried in found.tried] == ["interrupted"]
+    assert pool.now < 6.0
+
+
+def test_a_second_ctrl_c_gives_up_what_no_broker_acknowledges(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(50_000.0, interrupted_at=5.0, again_at=7.0, acknowledged=False)
+    found = search(monkeypatch, pool, status=STATUS)
+    assert [tried.why for tried in found.tried] == ["interrupted"]
+    assert 7.0 < pool.now < 8.0
+
+
+def test_a_fatal_error_ends_it_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(50_000.0, fatal_at=15.0)
+    found = search(monkeypatch, pool, status=STATUS)
+    assert [(tried.rate, tried.kept_up) for tried in found.tried] == [(1000, True), (2000, None)]
+    assert found.tried[-1].why == "made up"
+    assert pool.now < 16.0
+
+
+@pytest.mark.parametrize(
+    ("pool", "most"),
+    [
+        (Simulation(3000.0, twice=1.0), 1500.0),
+        (Simulation(3000.0, others=1000.0), 2000.0),
+    ],
+    ids=["records that are sent twice", "records of others"],
+)
+def test_lag_grows_by_whatever_is_written(monkeypatch: pytest.MonkeyPatch, pool: Simulation, most: float) -> None:
+    found = search(monkeypatch, pool, status=STATUS, duplicate=pool.twice)
+    assert found.rate is not None
+    assert most / 1.2 < found.rate <= most * 1.15
+
+
+def test_results_that_come_in_the_time_that_they_are_given_are_in_the_p99(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = search(monkeypatch, Simulation(50_000.0, last=0.9), verify="out", slo=500.0)
+    assert (found.rate, found.bounded) == (None, True)
+    assert found.tried[0].why.endswith("passes 500 ms")

@@ -221,6 +221,24 @@ def test_a_type_may_hold_itself_where_it_can_end() -> None:
         msgspec.json.decode(message["value"], type=Tree)
 
 
+class Count(NamedTuple):
+    """A list in JSON, so that its fields have no names there."""
+
+    seq: int
+    sent_at: int
+
+
+class Unknown(Struct):
+    field: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_what_is_a_list_in_json_is_numbered_by_headers() -> None:
+    payload = structs(Count)
+    assert not payload.numbered
+    (message,) = payload.messages([7], [DUE])
+    assert isinstance(msgspec.json.decode(message["value"]), list)
+
+
 class Impossible(Struct):
     number: Annotated[int, Meta(gt=5)] | None
     words: Annotated[dict[Literal["a"], int], Meta(min_length=2)]
@@ -240,6 +258,8 @@ class Impossible(Struct):
         (Tight, "large", "only 2 different values; give --devices 2"),
         (complex, None, "no telling"),
         (Chain, None, "Chain holds itself without end"),
+        (Count, "seq", "no such field; it has none"),
+        (Unknown, None, "msgspec does not know"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(kind: Any, key: str | None, says: str) -> None:
@@ -282,12 +302,22 @@ def test_times_are_read_in_every_unit_and_in_iso_8601(tmp_path: Path) -> None:
         ('{"t": 1}\nnonsense\n', "record 2: it is no JSON"),
         ('{"t": 1}\n{"u": 1}\n', "record 2: it has no field t"),
         ('{"t": "soon"}\n', "record 1: t is no time"),
+        ('{"t": 1%s}\n' % ("0" * 400), "record 1: t is no time"),
+        ('{"t": -1%s}\n' % ("0" * 400), "record 1: t is no time"),
+        ("1\n" + "[" * 100_000 + "]" * 100_000 + "\n", "record 2: it is nested too deeply"),
         ('{"t": 2}\n{"t": 1}\n', "record 2: its t is earlier"),
     ],
 )
 def test_a_file_that_will_not_do_is_refused_with_its_line(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(LoadRefused, match=says):
         FilePayload(written(tmp_path, text), None).times("t")
+
+
+def test_a_line_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_bytes(b'{"t": 1}\n{"t": "\xff"}\n')
+    with pytest.raises(LoadRefused, match="record 2: it is no JSON"):
+        FilePayload(path, None)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

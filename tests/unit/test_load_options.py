@@ -91,11 +91,14 @@ def test_a_file_at_its_own_speed_sets_the_schedule(tmp_path: Path) -> None:
         ({"duration": 9.0}, None),
         ({"count": 7}, 7),
         ({"find_capacity": True, "verify": "out"}, None),
+        ({"time": "t"}, 2),
+        ({"time": "t", "duration": 9.0}, None),
+        ({"time": "t", "count": 7}, 7),
     ],
 )
 def test_a_file_is_sent_once_unless_more_is_asked_for(tmp_path: Path, how: dict[str, Any], count: int | None) -> None:
     path = tmp_path / "file"
-    path.write_text("1\n2\n")
+    path.write_text('{"t": 1}\n{"t": 2}\n')
     asked = options(file=path, **how)
     assert load._work(Settings(), asked, contents(asked)).count == count
 
@@ -116,8 +119,11 @@ def test_what_bears_no_number_gets_headers_only_to_be_verified(monkeypatch: pyte
     assert message["headers"] == [("load.seq", b"3"), ("load.sent_at", b"4")]
 
 
-@pytest.mark.parametrize("name", ["nonsense", "no.such.module:Kind", "json:Nothing"])
-def test_a_type_that_is_not_there_is_a_usage_error(name: str) -> None:
+@pytest.mark.parametrize("name", ["nonsense", "no.such.module:Kind", "json:Nothing", "broken:Kind"])
+def test_a_type_that_is_not_there_is_a_usage_error(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     with pytest.raises(ConfigInvalid, match="--type"):
         contents(options(kind=name))
 

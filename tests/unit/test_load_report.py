@@ -105,6 +105,16 @@ def test_a_record_that_was_not_acknowledged_is_a_failure() -> None:
     assert replace(RESULT, failed=1, verified=None).broken
 
 
+def test_a_fatal_error_is_a_failure_and_is_told() -> None:
+    result = replace(RESULT, fatal="OUT_OF_ORDER_SEQUENCE_NUMBER: <made up>", verified=None)
+    assert result.broken
+    console = Console(width=200)
+    with console.capture() as written:
+        console.print(summary(result))
+    assert "OUT_OF_ORDER_SEQUENCE_NUMBER: <made up>" in written.get()
+    assert "Nothing more could be sent. OUT_OF_ORDER_SEQUENCE_NUMBER: &lt;made up&gt;" in page(result)
+
+
 class Checked(HTMLParser):
     """Follows tags, and fails where one is closed that is not open."""
 

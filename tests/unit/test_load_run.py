@@ -87,6 +87,14 @@ def test_missing_results_are_found_and_the_page_is_written(broker: str, tmp_path
     assert "A promise is broken" in page.read_text()
 
 
+def test_settings_that_only_its_producer_does_not_take_are_a_usage_error(broker: str) -> None:
+    process = begun(broker, "in", "--count", "1", "--set", "partitioner=foo")
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert "librdkafka does not take the settings" in err
+    assert "Traceback" not in err
+
+
 class Repeating:
     """In place of a reader and of the clock: all results are there, and one comes again after three seconds."""
 
@@ -120,11 +128,54 @@ def test_a_repeat_that_comes_late_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     verification.result(0, 0, 1)
     reader: Any = Repeating(verification)
     monkeypatch.setattr(load_run, "time", reader)
-    crew: Any = SimpleNamespace(listen=lambda _seconds: None, totals=Totals(), news=Latencies(), reach=1)
-    watch = PoolWatch((), "in")
-    LoadRun(crew, watch, Interrupt(), reader, verification, lambda _load: None).settle(5.0)
+    idle(verification, reader).settle(5.0)
     assert verification.repeated == 1
     assert reader.now == pytest.approx(8.0, abs=0.2)
+
+
+def idle(verification: Verification, reader: Any = None, interrupt: Any = None) -> LoadRun:
+    """A load whose senders do nothing."""
+    crew: Any = SimpleNamespace(listen=lambda _seconds: None, totals=Totals(), news=Latencies(), reach=1, moment=0.0)
+    return LoadRun(crew, PoolWatch((), "in"), interrupt or Interrupt(), reader, verification, lambda _load: None)
+
+
+def test_what_comes_right_after_a_sample_is_in_the_percentiles_and_in_the_next_sample() -> None:
+    load = idle(Verification(Expect.ALL))
+    load._sampled_at -= 2.0
+    load.sample()
+    load.crew.news.add(0.5)
+    load.verification.latencies.add(0.7)
+    load.recent = Latencies()
+    load.sample(force=True)
+    assert len(load.samples) == 1  # there is hardly any time in it
+    assert (load.acknowledgement.count, load.end_to_end.count, load.recent.count) == (1, 1, 1)
+    load._sampled_at -= 2.0
+    load.sample()
+    assert load.samples[1].acknowledgement.count == 1
+    assert (load.acknowledgement.count, load.end_to_end.count, load.recent.count) == (1, 1, 1)
+
+
+def test_all_processes_stop_where_one_can_send_no_more() -> None:
+    told: list[str] = []
+    load = idle(Verification(Expect.ALL))
+    crew: Any = load.crew
+    crew.stop = lambda: told.append("stop")
+    crew.totals.fatal = "made up"
+    for _ in range(3):
+        load.heed()
+    assert told == ["stop"]
+
+
+def test_ctrl_c_twice_asks_no_broker_for_anything() -> None:
+    interrupt, reader = SimpleNamespace(requested=True, impatient=True), SimpleNamespace()  # which can do nothing
+    idle(Verification(Expect.ALL), reader, interrupt).settle(30.0)
+
+
+def test_a_short_load_has_its_time_and_its_latencies(broker: str, tmp_path: Path) -> None:
+    _, found, _ = load(broker, tmp_path / "found.json", "in", "--count", "1000")
+    assert 0 < found["seconds"] < 2
+    assert found["rate"] < 1_000_000
+    assert found["acknowledgement"]["count"] == 1000
 
 
 def test_ctrl_c_ends_it_with_its_summary(broker: str) -> None:

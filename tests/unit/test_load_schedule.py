@@ -1,6 +1,5 @@
 """A schedule is a function of time alone."""
 
-import math
 import sys
 
 import pytest
@@ -25,6 +24,8 @@ PROFILES = [
     bursts(10, 1000, 1, 5),
     bursts(0, 300, 0.5, 2),
     Recorded([n * n / 10 for n in range(500)], 2.0),
+    Recorded([n * n / 10 for n in range(7)], 3.0),
+    Recorded([0.0]),
 ]
 
 
@@ -56,10 +57,16 @@ def test_bursts_come_again() -> None:
     assert profile.at(2079) == pytest.approx(10)
 
 
-def test_a_recording_keeps_its_gaps_and_ends() -> None:
+def test_a_recording_keeps_its_gaps_and_begins_again() -> None:
     recorded = Recorded([100.0, 100.5, 104.5], speed=2.0)
-    assert [recorded.at(number) for number in range(4)] == [0.0, 0.25, 2.25, math.inf]
-    assert recorded.due(1e9) == 3
+    assert [recorded.at(number) for number in range(7)] == [0.0, 0.25, 2.25, 3.375, 3.625, 5.625, 6.75]
+    assert [recorded.due(t) for t in (0, 1, 2.25, 3.3, 3.375, 6.7)] == [1, 2, 3, 3, 4, 6]
+
+
+@pytest.mark.parametrize("times", [[7.0], [7.0, 7.0]])
+def test_a_recording_of_one_moment_begins_again_too(times: list[float]) -> None:
+    assert Recorded(times).due(1.0) <= 1001 * len(times)
+    assert 0.9 < Recorded(times).at(1000 * len(times)) < 1.1
 
 
 @given(st.floats(0.1, 1e6), st.integers(0, 10**6))

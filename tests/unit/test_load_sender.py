@@ -12,7 +12,7 @@ from confluent_kafka import Message as Record
 from supervisor.load_flaws import Flaw, Flawed
 from supervisor.payload import Batch, Message, Payload, SensorPayload
 from supervisor.recorder import Recorder
-from supervisor.schedule import Schedule, Steady, Unlimited
+from supervisor.schedule import Recorded, Schedule, Steady, Unlimited
 from supervisor.sender import Sender
 
 TOPIC = "readings"
@@ -169,6 +169,17 @@ def test_what_was_due_when_it_is_stopped_has_failed() -> None:
     sender.stop()
     assert sender.recorder.failed == sender.behind > 300
     sender.abandon()
+
+
+@pytest.mark.parametrize("schedule", [Unlimited(), Recorded([0.0, 0.0, 9.0])])
+def test_nothing_is_sent_before_the_load_begins(broker: str, schedule: Schedule) -> None:
+    sender = make_sender(broker, schedule, count=2)
+    sender.begin_at(time.monotonic() + 0.2)
+    sender.run_until(time.monotonic() + 0.1)
+    assert (sender.recorder.sent, sender.behind, sender.elapsed) == (0, 0, 0.0)
+    recorder = send_all(sender)
+    assert recorder.acknowledged == recorder.latencies.count == 2
+    assert 0.0 < sender.elapsed < 1
 
 
 def test_a_rate_that_is_only_tried_ends_in_time_and_what_is_left_is_no_failure() -> None:

@@ -132,6 +132,20 @@ def test_only_hot_ones_are_expected_until_another_is_answered() -> None:
     assert (found.expect, found.expected, found.missing) == (Expect.ALL, 10, 7)
 
 
+def test_where_none_happened_to_be_hot_nothing_is_missing() -> None:
+    found = loaded(Expect.AUTO, count=20, hot=0)
+    assert (found.expect, found.expected, found.missing) == (Expect.HOT, 0, 0)
+    answer(found, 5)
+    assert (found.expect, found.expected, found.missing) == (Expect.ALL, 20, 19)
+
+
+def test_where_none_can_be_hot_every_one_is_to_have_a_result() -> None:
+    found = Verification(Expect.AUTO)
+    for seq in range(10):
+        found.sent(seq, 0, key=b"k", answerable=True, hot=None)
+    assert (found.expect, found.expected, found.missing) == (Expect.ALL, 10, 10)
+
+
 def test_where_only_hot_ones_are_to_have_a_result_others_are_unfounded() -> None:
     found = answer(loaded(Expect.HOT, hot=2), 0, 1, 5)
     assert (found.missing, found.unfounded) == (0, 1)

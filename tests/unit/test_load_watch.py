@@ -69,6 +69,20 @@ def test_while_one_does_not_answer_nothing_new_is_told(pool: Pool) -> None:
         assert handled(watch) == 150
 
 
+def test_what_waits_is_told_by_positions_not_by_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [
+        PartitionStatus(topic="in", partition=0, state="running", position=70, committed=20, end=100),
+        PartitionStatus(topic="in", partition=1, state="running", position=101, committed=20, end=100),
+        PartitionStatus(topic="in", partition=2, state="starting", end=100),
+        PartitionStatus(topic="other", partition=0, state="running", position=0, end=100),
+    ]
+    status = PoolStatus(state="running", group="g", protocol="classic", uptime_s=1.0, partitions=places)
+    monkeypatch.setattr(load_watch, "fetch_status", lambda _url, _timeout: status)
+    with PoolWatch(["a"], "in") as watch:
+        assert watch.waiting == 30
+    assert PoolWatch([], "in").waiting is None
+
+
 def test_without_a_supervisor_nobody_tells() -> None:
     with PoolWatch([], "in") as watch:
         assert watch.handled is None
