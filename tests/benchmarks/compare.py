@@ -44,7 +44,7 @@ OWN: Final = (
     Subject("loop", "confluent-kafka, by hand", "at least once"),
 )
 RESULTS: Final = Path(__file__).parent / "results"
-WARM_RUNS: Final = 2
+WARM_RUNS: Final = 8
 """Before it counts: the broker's JVM compiles what transactions take, at the cost of all."""
 JOIN_TOGETHER: Final = {"group.initial.rebalance.delay.ms": "3000"}
 """Kafka's default: all processes of a peer then get their partitions at once, and none begins with those of others."""
