@@ -94,6 +94,7 @@ class Ledger:
         self.disordered: list[Name] = []
         self.wrong: list[WrongEnd] = []
         self._keys: defaultdict[int, Key] = defaultdict(Key)
+        self._moves = [False] * partitions
         self._inputs = [array("q") for _ in range(partitions)]
         self._sources: list[tuple[str, int]] = []
 
@@ -116,6 +117,7 @@ class Ledger:
         key.room(done.n)
         if self._end(place, Name(done.key, done.n), done.do, End.RESULT):
             key.at[done.n] = done.at
+            self._moves[done.key % self.partitions] = True
             if done.n < key.latest:
                 self.disordered.append(Name(done.key, done.n))
             key.latest = max(key.latest, done.n)
@@ -158,11 +160,17 @@ class Ledger:
                 found.append((offset, name))
         return found
 
+    def moves(self, partition: int) -> bool:
+        """Whether a record of a partition has its result."""
+        return self._moves[partition]
+
     def moved_at(self, partition: int, since: int) -> int | None:
+        """When the first record of a partition was handled after `since`; nanoseconds, monotonic."""
+        return min((at for key in self._of(partition) for at in key.at if at > since), default=None)
+
+    def caught_up_at(self, partition: int, since: int) -> int | None:
         """When the first record of a partition that was sent after `since` had its result; nanoseconds, monotonic."""
-        keys = (key for number, key in self._keys.items() if number % self.partitions == partition)
-        times = [at for key in keys for at in key.results_since(since)]
-        return min(times, default=None)
+        return min((at for key in self._of(partition) for at in key.results_since(since)), default=None)
 
     def input_ends(self) -> Sequence[int]:
         """The offset after the last record read of each input partition."""
@@ -175,6 +183,9 @@ class Ledger:
             if repeat.first_at:
                 works.setdefault((repeat.name.key % self.partitions, repeat.pid), []).append(repeat.first_at)
         return max(map(_busy, works.values()), default=0) / NS
+
+    def _of(self, partition: int) -> Iterator[Key]:
+        return (key for number, key in self._keys.items() if number % self.partitions == partition)
 
     def _end(self, place: Place, name: Name, do: Deed, end: End) -> bool:
         """Note where a record has ended; whether for the first time."""

@@ -1,7 +1,7 @@
 """One run: start, faults, recovery, checks."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -92,12 +92,13 @@ class Run:
     def _played(self, audit: Audit, samples: CommitSamples) -> Report:
         self._begin()
         last = self._inject()
-        sent, waited = self._recover(audit, last)
+        backlog = max(0, self._ledger.sent - self._ledger.ended)
+        sent, waited = self._recover(audit, last, backlog)
         uncommitted = self._uncommitted(samples)
         self._fleet.end(_END_SECONDS)
         with suppress(AssertionError):
             wait_for(lambda: (final := samples.take()) is not None and audit.reached(final), _COMMIT_SECONDS, every=0.2)
-        checks = [*self._records(sent), *self._commits(audit, uncommitted), *self._processes(last)]
+        checks = [*self._records(sent), *self._commits(audit, uncommitted), *self._processes(last, backlog)]
         self._say("checked", records=sent, seconds_to_finish=round(waited, 1))
         return Report(self._settings, self._injector.injected, checks)
 
@@ -112,7 +113,7 @@ class Run:
     def _started(self) -> bool:
         ended = [member.number for member in self._fleet.present if member.exit_code is not None]
         assert not ended, f"supervisors {ended} have ended\n{self._log_tail()}"
-        return self._moving(1)
+        return all(self._ledger.moves(number) for number in range(self._settings.partitions))
 
     def _inject(self) -> int:
         """Inject all faults and take them back; when the last one ended, in nanoseconds of the monotonic clock."""
@@ -133,24 +134,28 @@ class Run:
             self._say("ended_unexpectedly", supervisor=member.number, code=member.exit_code, log=member.pool.log_file)
             self._injector.start("in place of one that ended")
 
-    def _recover(self, audit: Audit, last: int) -> tuple[int, float]:
-        """Send on until all move, then wait until all is done; how much was sent, and the seconds of waiting."""
+    def _recover(self, audit: Audit, last: int, backlog: int) -> tuple[int, float]:
+        """Send on until all have caught up, or should move, then wait until all is done.
+
+        Returns:
+            how much was sent, and the seconds of waiting.
+        """
+        ledger, partitions = self._ledger, range(self._settings.partitions)
 
         def looked(condition: bool) -> bool:
             self._look()
             return condition
 
         with suppress(AssertionError):
-            wait_for(lambda: looked(self._moving(last)), self._settings.moving_bound, every=0.2)
+            caught_up = partial(ledger.caught_up_at, since=last)
+            wait_for(lambda: looked(all(map(caught_up, partitions))), self._settings.moving_bound, every=0.2)
         sent = self._load.stop()
         self._say("load_ended", records=sent)
         began = self._timetable.elapsed
         with suppress(AssertionError):
-            wait_for(lambda: looked(audit.finished(sent)), _FINISH_SECONDS, every=0.1)
+            patience = self._settings.catching_up_bound(backlog) + _FINISH_SECONDS
+            wait_for(lambda: looked(audit.finished(sent)), patience, every=0.1)
         return sent, self._timetable.elapsed - began
-
-    def _moving(self, since: int) -> bool:
-        return all(self._ledger.moved_at(number, since) for number in range(self._settings.partitions))
 
     def _uncommitted(self, samples: CommitSamples) -> Mapping[int, int]:
         """The records of each partition that are not committed, after some patience."""
@@ -195,11 +200,17 @@ class Run:
             none_of("partitions not committed to their end", sorted(uncommitted.items())),
         ]
 
-    def _processes(self, last: int) -> list[Check]:
-        times = [self._ledger.moved_at(number, last) for number in range(self._settings.partitions)]
-        slowest = None if None in times else max(at - last for at in times if at is not None) / NS
+    def _processes(self, last: int, backlog: int) -> list[Check]:
+        told, ledger = self._settings, self._ledger
+
+        def slowest(when: Callable[[int, int], int | None]) -> float | None:
+            times = [when(number, last) for number in range(told.partitions)]
+            return None if None in times else max(at - last for at in times if at is not None) / NS
+
+        caught_up = f"slowest to have caught up, with {backlog:,} behind"
         return [
-            within("slowest partition to move after the last fault", slowest, self._settings.moving_bound),
+            within("slowest partition to move after the last fault", slowest(ledger.moved_at), told.moving_bound),
+            within(caught_up, slowest(ledger.caught_up_at), told.catching_up_bound(backlog)),
             none_of("supervisors that ended unexpectedly", self._fleet.unexpected),
             none_of("processes left behind", sorted(self._fleet.orphans)),
         ]

@@ -60,11 +60,15 @@ class Settings:
 
     @property
     def moving_bound(self) -> float:
-        """Within which every partition must move after the last fault: two sessions, and a start.
+        """Seconds within which every partition must move after the last fault: two sessions, and a start.
 
         Where there are replicas, brokers may first have to give one up that lags, and write nothing before.
         """
         return 2 * self.session + 15 + (REPLICA_LAG if self.brokers > 1 else 0)
+
+    def catching_up_bound(self, backlog: int) -> float:
+        """Seconds within which every partition must have caught up: what waits takes no longer than it took to come."""
+        return self.moving_bound + backlog / self.rate
 
     @property
     def repeat_bound(self) -> float:

@@ -87,7 +87,16 @@ def test_a_result_after_the_commit_comes_too_late() -> None:
     assert ledger.unfinished(0, 0, 2, {("out", 0): 1}) == [(1, Name(0, 1))]
 
 
-def test_movement_is_of_records_sent_since() -> None:
+def test_movement_is_work_done_since_whenever_it_was_sent() -> None:
     ledger = Story().sent(0, 0, at=5).sent(0, 1, at=20).done(0, 0, 1, at=30).ledger
-    assert ledger.moved_at(0, 15) == 30 + NS // 10
+    assert ledger.moves(0)
+    assert ledger.moved_at(0, 15) == 30
+    assert ledger.moved_at(0, 30) == 30 + NS // 10
+    assert not ledger.moves(1)
     assert ledger.moved_at(1, 15) is None
+
+
+def test_who_has_caught_up_handles_what_was_sent_since() -> None:
+    ledger = Story().sent(0, 0, at=5).sent(0, 1, at=20).done(0, 0, 1, at=30).ledger
+    assert ledger.caught_up_at(0, 15) == 30 + NS // 10
+    assert ledger.caught_up_at(1, 15) is None
