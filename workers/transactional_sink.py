@@ -29,10 +29,6 @@ CALL_SECONDS: Final = 0.5
 """How long a call of the transactional producer is told to block before the worker gives a sign of life. While brokers
 are away it may not return for many seconds more."""
 
-OFFER_SECONDS: Final = 5.0
-"""The same for offering the position, which begins anew each time: within less, brokers that are merely slow would be
-asked again and again and never answer in time."""
-
 FIRST_CALLS: Final = (0.02, 0.04, 0.08, 0.16, 0.32)
 """The same for the first calls for a transactional id. What its last owner left open is ended in some milliseconds, but
 the client waits 500 of them before it asks again, unless it is called again."""
@@ -249,9 +245,7 @@ class TransactionalSink(KafkaSink):
             self._alive(awaits=False)
 
     def _send_offsets(self, offsets: list[TopicPartition], metadata: bytes) -> None:
-        # Beside the loop it is the watch that waits, which has more to do.
-        seconds = OFFER_SECONDS if self.beside is None else CALL_SECONDS
-        self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, seconds))
+        self.insist(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS))
 
     def _serve(self) -> None:
         """Hear of what has become of messages, and of the connection."""

@@ -36,8 +36,6 @@ class Transactions:
         self.calls: list[Any] = []
         self.init_seconds: list[float] = []
         """How long each call for the id was told to wait."""
-        self.offer_seconds: list[float] = []
-        """The same, for each offer of a position."""
         self.on_commit: Callable[[], None] = lambda: None
         self.pending: deque[int] = deque()
         """How many messages are still on their way after the next flushes."""
@@ -69,8 +67,7 @@ class Transactions:
     def begin_transaction(self) -> None:
         self._call("begin")
 
-    def send_offsets_to_transaction(self, offsets: list[TopicPartition], metadata: bytes, seconds: float) -> None:
-        self.offer_seconds.append(seconds)
+    def send_offsets_to_transaction(self, offsets: list[TopicPartition], metadata: bytes, _: float) -> None:
         self._call("offsets", offsets[0].offset, metadata)
 
     def commit_transaction(self, _: float) -> None:

@@ -11,7 +11,6 @@ from workers.endings import Fenced, Rewind, SinkFailed
 from workers.errors import ResultRefused
 from workers.sink import Parcel, Refusal
 from workers.slot import ABORTS, COMMITTABLE, PROVED
-from workers.transactional_sink import OFFER_SECONDS
 from workers.transactions import MembershipStale
 
 
@@ -19,12 +18,6 @@ def test_results_and_position_are_one_transaction(parts: Parts, clock: Clock) ->
     parts.flush()
     assert parts.producer.calls == ["begin", ("produce", b"5"), ("produce", b"6"), ("offsets", 7, JOINED), "commit"]
     assert (parts.words[COMMITTABLE], parts.words[PROVED]) == (7, clock.now)
-
-
-def test_slow_brokers_are_given_time_to_take_a_position(parts: Parts) -> None:
-    """An offer that times out begins anew, at more cost to them."""
-    parts.flush()
-    assert parts.producer.offer_seconds == [OFFER_SECONDS]
 
 
 def test_a_letter_without_its_value_may_be_refused_for_its_neighbours(parts: Parts) -> None:
