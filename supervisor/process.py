@@ -16,8 +16,9 @@ from workers.protocol import Channel, Drain, Ended, FromWorker, Metadata, Ready,
 from workers.records import TopicPartition
 from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, LOOKED, POLLED, POSITION
 
-OUTAGE_SECONDS: Final = 300.0
-"""How long a call may wait for the brokers: longer is a client that hangs for ever, not brokers that are away."""
+OUTAGE_SECONDS: Final = 30.0
+"""How long one call may wait for the brokers: twice a transaction's default timeout, so nothing is left that it could
+commit. librdkafka 2.16 can wait for ever to offer a position, where the group's coordinator has died."""
 LOOK_SECONDS: Final = 0.5
 """Of silence, before anybody looks again whether it is stopped: idle workers are never silent for so long."""
 ABSORBED_SECONDS: Final = 2.0
@@ -158,7 +159,7 @@ class Worker:
     def _patience(self, limits: WorkerLimits) -> float:
         if self.busy:
             return limits.in_hand
-        return max(limits.silence, OUTAGE_SECONDS) if self.words[AWAITS] else limits.silence
+        return OUTAGE_SECONDS if self.words[AWAITS] else limits.silence
 
     def death(self, status: int | None, stacks: str) -> Death:
         """How it ended, given its raw wait status and what it wrote while crashing."""

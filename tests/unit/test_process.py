@@ -131,16 +131,19 @@ def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
     assert cause_of(scene.worker, signal.SIGABRT) == "no sign of life for 1 s"
 
 
-def test_one_that_waits_for_the_brokers_is_waited_for_and_no_record_is_to_blame(scene: Scene) -> None:
+@pytest.mark.parametrize("limits", [LIMITS, WorkerLimits(silence=3600)], ids=["short limit", "long limit"])
+def test_one_that_waits_for_the_brokers_is_waited_for_and_no_record_is_to_blame(
+    scene: Scene, limits: WorkerLimits
+) -> None:
     process = scene.spawn()
     scene.worker.forked(process.pid)
     words = scene.worker.words
     words[POLLED] = words[POSITION] + 9
     words[AWAITS] = 1
-    scene.worker.watch_life(0.0, LIMITS)
-    scene.worker.watch_life(OUTAGE_SECONDS - 1, LIMITS)
+    scene.worker.watch_life(0.0, limits)
+    scene.worker.watch_life(OUTAGE_SECONDS - 1, limits)
     assert scene.worker.killed_for is None
-    scene.worker.watch_life(2.0, LIMITS)
+    scene.worker.watch_life(2.0, limits)
     assert process.wait(10) == -signal.SIGABRT
     stacks = scene.worker.close()
     assert blame(scene.worker.death(signal.SIGABRT, stacks), lambda: True) is None
