@@ -8,7 +8,7 @@ from confluent_kafka import Message
 
 from workers.agent import Agent
 from workers.dead_letter import DeadLetter, envelope
-from workers.endings import RecordFatal, SinkFailed, WorkerMustEnd
+from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
 from workers.origin import origin_of
 from workers.outbox import Outbox
 from workers.sink import Parcel, TimestampRefused
@@ -118,7 +118,7 @@ class DeadLetterTopic:
         parcel = Parcel(letter.topic, letter.value, letter.key, letter.headers, letter.partition, letter.timestamp)
         try:
             self._outbox.accept(parcel, sent)
-        except WorkerMustEnd:
+        except (WorkerMustEnd, Rewind):
             raise
         except Exception as refused:  # noqa: BLE001 - whatever the client does not take, it may take in part
             self.send_again(sent, refused)

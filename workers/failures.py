@@ -173,7 +173,10 @@ class Failures:
 
     def _pass_over(self, failure: Failure) -> None:
         """Send a record on to where it is to go, or keep it back until it is known whether it is to go there."""
-        if self._guard is None or failure.end is GiveUp.FAIL:
+        if failure.end is GiveUp.FAIL:
+            # It ends the worker, and nothing that is kept back is to be committed before.
+            self._letters.send(failure.message, failure.error, failure.attempts)
+        elif self._guard is None:
             self._send([failure])
         else:
             self._send(self._guard.failed(failure))

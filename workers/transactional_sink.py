@@ -123,7 +123,7 @@ class TransactionalSink(KafkaSink):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """For the worker's loop: the lock, with signs of life while it is waited for."""
+        """For the worker's loop: the lock."""
         if not self.lock.acquire(blocking=False):
             self._await_lock()
         try:
@@ -229,8 +229,8 @@ class TransactionalSink(KafkaSink):
                     raise SinkFailed(GIVEN_UP) from raised
 
     def _await_lock(self) -> None:
-        while not self.lock.acquire(timeout=CALL_SECONDS):
-            self._alive(awaits=True)
+        self._alive(awaits=True)
+        self.lock.acquire()  # who holds it gives the signs of life: a call of his may never end
         self._alive(awaits=False)
 
     def waiting(self, call: Callable[[], T]) -> T:

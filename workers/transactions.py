@@ -16,7 +16,7 @@ from workers.offsets import Offsets, Settle
 from workers.outbox import PAUSE, Outbox
 from workers.refusals import condemned_by, last_offset, records_of
 from workers.sink import Refusal
-from workers.slot import ABORTS, COMMITTABLE, END, POSITION, PROVED
+from workers.slot import ABORTS, AWAITS, BEAT, COMMITTABLE, END, POSITION, PROVED
 from workers.transactional_sink import TakenBack, TransactionalSink
 
 PAUSE_COMMITS: Final = 3
@@ -137,8 +137,7 @@ class TransactionalOffsets(Offsets):
         if not self._overdue() or not self._sink.lock.acquire(blocking=False):
             return
         try:
-            # A sign of life would be taken for one of the handler's.
-            self._sink.beside = self._control.look
+            self._sink.beside = self._look_beside
             position = self._reached()
             # Of the record in hand nothing may be sent yet; while the lock is held, nothing will be.
             unsent = self._overdue() and last_offset(self._sink.latest) < position
@@ -200,6 +199,12 @@ class TransactionalOffsets(Offsets):
         """The record in hand, or what else nothing is done of at or above."""
         in_hand = self._control.in_hand()
         return self._safe() if in_hand is None or self._cap is not None else in_hand
+
+    def _look_beside(self) -> None:
+        """Before a call beside the loop; a sign of life only where the loop waits, or it would be the handler's."""
+        self._control.look()
+        if self._words[AWAITS]:
+            self._words[BEAT] = monotonic_ns()
 
     def _overdue(self) -> bool:
         opened_at = self._sink.opened_at

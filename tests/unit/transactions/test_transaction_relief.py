@@ -13,7 +13,7 @@ from workers import App, Retry
 from workers.endings import Fenced, Rewind
 from workers.guard import Guard
 from workers.sink import Parcel
-from workers.slot import COMMITTABLE, POSITION
+from workers.slot import AWAITS, BEAT, COMMITTABLE, POSITION
 from workers.task import PartitionTask
 from workers.transactions import RELIEF_NS
 from workers.turn import Turn
@@ -34,8 +34,8 @@ def test_a_failed_call_is_over_too(parts: Parts) -> None:
     assert not parts.awaits[-1]
 
 
-def test_what_relieves_the_loop_is_waited_for_with_signs_of_life(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.transactional_sink.CALL_SECONDS", 0.01)
+def test_what_relieves_the_loop_is_waited_for_and_gives_the_signs_of_life(parts: Parts) -> None:
+    """Else a call of its own that never ends would never be found out."""
     parts.awaits.clear()
     held, over = threading.Event(), threading.Event()
 
@@ -49,12 +49,23 @@ def test_what_relieves_the_loop_is_waited_for_with_signs_of_life(parts: Parts, m
     assert held.wait(10)
     loop = threading.Thread(target=parts.send, args=(7,))
     loop.start()
-    wait_for(lambda: len(parts.awaits) > 2, 10, "signs of life")
-    assert all(parts.awaits)
+    wait_for(lambda: parts.awaits == [True], 10, "it waits")
     over.set()
     beside.join()
     loop.join()
-    assert not parts.awaits[-1]
+    assert parts.awaits == [True, False]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_call_beside_the_loop_is_a_sign_of_life_only_where_the_loop_waits(
+    parts: Parts, clock: Clock, waits: bool
+) -> None:
+    clock.now += RELIEF_NS + 1
+    parts.words[AWAITS] = waits
+    before = parts.words[BEAT]
+    parts.word.tick()
+    assert parts.words[COMMITTABLE] == 7
+    assert (parts.words[BEAT] > before) == waits
 
 
 def test_a_slow_record_is_relieved_of_the_results_before_it(parts: Parts, clock: Clock) -> None:

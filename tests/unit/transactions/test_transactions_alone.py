@@ -9,6 +9,7 @@ import pytest
 from tests.unit.task_parts import Polls, records
 from tests.unit.transactions.parts import Clock, Parts
 from workers import App, Retry
+from workers.endings import RecordFatal
 from workers.guard import Guard
 from workers.slot import COMMITTABLE, POSITION
 from workers.task import PartitionTask
@@ -37,6 +38,24 @@ def test_each_transaction_is_whole_and_what_is_alone_is(alone: Sequence[bool], c
             assert len(one.sent) <= 1 or not any(alone[number] for number in one.sent), fates
 
 
+def test_a_record_that_ends_the_worker_commits_nothing_that_was_kept_back(clock: Clock) -> None:
+    """Without dead letters, but with delayed retries."""
+    parts = Parts()
+    parts.sink.opened_at = None
+    parts.words[POSITION] = parts.words[COMMITTABLE] = 0
+    parts.care.isolate(1)
+    app = App("group", dead_letter=None, retries=Retry(attempts=1, delayed=["10s"]))
+
+    @app.agent("in", value=int, output="out")
+    def fail(number: int) -> int:
+        raise ConnectionError(number)
+
+    guard = Guard(parts.words, share=1, window=1000, wait=10)
+    with pytest.raises(RecordFatal):
+        _task(parts, app, [b"0", b"malformed"], guard).turn()
+    assert parts.words[COMMITTABLE] == 0
+
+
 def _run(fates: Sequence[str], alone: set[int]) -> Sequence[Transaction]:
     parts, tried = Parts(), list[int]()
     parts.producer.calls.clear()
@@ -53,21 +72,26 @@ def _run(fates: Sequence[str], alone: set[int]) -> Sequence[Transaction]:
             raise ConnectionError
         return number
 
-    task = PartitionTask(
+    guard = Guard(parts.words, share=1, window=1000, wait=10)
+    task = _task(parts, app, [b"%d" % number for number in range(len(fates))], guard)
+    task.turn()
+    parts.word.draining = True
+    task.run()
+    return list(_transactions(parts.producer.calls))
+
+
+def _task(parts: Parts, app: App, values: Sequence[bytes], guard: Guard) -> PartitionTask:
+    return PartitionTask(
         app.agents["in"],
-        Polls(records(*(b"%d" % number for number in range(len(fates))))),
+        Polls(records(*values)),
         parts.sink,
         parts.words,
         parts.word,
         group="group",
         flush_interval=3600,
         care=parts.care,
-        guard=Guard(parts.words, share=1, window=1000, wait=10),
+        guard=guard,
     )
-    task.turn()
-    parts.word.draining = True
-    task.run()
-    return list(_transactions(parts.producer.calls))
 
 
 def _transactions(calls: Sequence[Any]) -> Sequence[Transaction]:
