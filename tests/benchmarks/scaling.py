@@ -17,8 +17,8 @@ from collections.abc import Mapping
 
 from rich.console import Console
 
-from tests.benchmarks.tables import Bound, console, show, verdict
-from tests.benchmarks.throughput import Bench, Run
+from tests.benchmarks.tables import Bound, show, verdict
+from tests.benchmarks.throughput import Bench, Run, compared
 from tests.support.broker import provide
 from tests.support.process import exit_on_term
 
@@ -64,11 +64,9 @@ def measure(benches: Mapping[int, Bench], turns: int, hashes: int) -> Mapping[in
 
 
 def bound(hashes: int, runs: Mapping[int, list[Run]], at_least: float) -> Bound:
-    """What a second worker has to bring; each pair of runs is printed."""
-    ratios = [two.rate / one.rate for one, two in zip(runs[1], runs[2], strict=True)]
-    ratio, name = statistics.median(ratios), f"two workers / one, {hashes} hashes a record"
-    console().print(f"{name}: {ratio:.2f} (each pair: {', '.join(f'{one:.2f}' for one in ratios)})")
-    return Bound(name, ratio, at_least, above=True)
+    """What a second worker has to bring."""
+    name = f"two workers / one, {hashes} hashes a record"
+    return Bound(name, compared(name, runs[2], runs[1]), at_least, above=True)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import Producer
 
 from supervisor.dead_filter import Filter
 from supervisor.dead_marks import Action, Mark
 from supervisor.dead_transactions import DeadTransactionFailed, DeadTransactions
+from tests.unit.mock_cluster import mock_cluster
 from workers.kafka import Properties
 from workers.sink import Parcel
 
@@ -16,10 +16,8 @@ QUIET = {"log_level": 0}
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, **QUIET})
-    (broker,) = cluster.list_topics("in", timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster("in") as address:
+        yield address
 
 
 def test_what_never_fits_the_queue_says_what_to_raise(broker: str) -> None:

@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tests.support.wait import wait_for
+from tests.unit.mock_cluster import mock_cluster
 from workers.endings import WorkerExit
 from workers.protocol import (
     Channel,
@@ -41,10 +42,8 @@ Incoming = TypeVar("Incoming")
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, **QUIET})
-    (broker,) = cluster.list_topics("out", timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster("out") as address:
+        yield address
 
 
 def next_of(channel: Channel[Incoming], within: float = 20) -> Incoming | None:

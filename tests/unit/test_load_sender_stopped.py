@@ -14,16 +14,15 @@ from supervisor.payload import SensorPayload
 from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Steady
 from supervisor.sender import Sender
+from tests.unit.mock_cluster import mock_cluster
 
 TOPIC = "readings"
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, "log_level": 0})
-    (broker,) = cluster.list_topics(TOPIC, timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster(TOPIC) as address:
+        yield address
 
 
 class Slow:

@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from tests.support.wait import wait_for
+from tests.unit.mock_cluster import mock_cluster
 from workers import kafka
 from workers.endings import SinkFailed
 from workers.errors import ResultRefused
@@ -17,10 +18,8 @@ QUIET = {"log_level": 0}
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, **QUIET})
-    (broker,) = cluster.list_topics("out", timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster("out") as address:
+        yield address
 
 
 def make_sink(broker: str, **properties: Any) -> KafkaSink:

@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
 from tests.support.wait import wait_for
+from tests.unit.mock_cluster import mock_cluster
 from workers import kafka
 from workers.endings import OffsetOutOfRange, SourceFailed
 from workers.source import IDLE_WAIT, LONGEST_IDLE_WAIT, Batch, KafkaSource
@@ -18,10 +19,8 @@ QUIET = {"log_level": 0}
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, **QUIET})
-    (broker,) = cluster.list_topics("any", timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster("any") as address:
+        yield address
 
 
 @pytest.fixture

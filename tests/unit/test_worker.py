@@ -6,6 +6,7 @@ from time import monotonic
 import pytest
 from confluent_kafka import Producer
 
+from tests.unit.mock_cluster import mock_cluster
 from workers import kafka, worker
 
 QUIET = {"log_level": 0}
@@ -13,10 +14,8 @@ QUIET = {"log_level": 0}
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, **QUIET})
-    (broker,) = cluster.list_topics("out", timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster("out") as address:
+        yield address
 
 
 def make_producer(broker: str) -> Producer:
