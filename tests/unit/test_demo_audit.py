@@ -12,6 +12,7 @@ from supervisor.demo_audit import Audit
 from supervisor.demo_summary import Check, judge
 from supervisor.payload import Reading
 from supervisor.recorder import Recorder
+from tests.unit.mock_cluster import mock_cluster
 
 
 class Topics:
@@ -53,10 +54,8 @@ class Topics:
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, "log_level": 0})
-    (broker,) = cluster.list_topics(timeout=10).brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster() as address:
+        yield address
 
 
 @pytest.fixture

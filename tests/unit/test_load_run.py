@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from supervisor import load_run
 from supervisor.interrupt import Interrupt
@@ -21,17 +21,15 @@ from supervisor.load_run import LoadRun
 from supervisor.load_verification import Expect, Verification
 from supervisor.load_watch import PoolWatch
 from tests.support.pool import environment
+from tests.unit.mock_cluster import mock_cluster
 
 COUNT = 5000
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[str]:
-    cluster = Producer({"bootstrap.servers": "in memory", "test.mock.num.brokers": 1, "log_level": 0})
-    known = [cluster.list_topics(topic, timeout=10) for topic in ("one", "two", "in", "out")]  # which makes it
-    (broker,) = known[-1].brokers.values()
-    yield f"{broker.host}:{broker.port}"
-    del cluster
+    with mock_cluster("one", "two", "in", "out") as address:
+        yield address
 
 
 def begun(broker: str, *arguments: str) -> subprocess.Popen[str]:
