@@ -14,6 +14,7 @@ from confluent_kafka.admin import (
     ConfigResource,
     ConsumerGroupDescription,
     OffsetSpec,
+    ResourceType,
     TopicDescription,
 )
 from confluent_kafka.cimpl import NewTopic
@@ -117,9 +118,16 @@ class Brokers:
     def broker_setting(self, name: str) -> str | None:
         """What one of the brokers has setting `name` at; None where it has no such setting."""
         node = self._answer(lambda: self._admin.describe_cluster(request_timeout=ANSWER_SECONDS)).nodes[0]
-        key = ConfigResource(ConfigResource.Type.BROKER, str(node.id))
+        return self._describe(ResourceType.BROKER, str(node.id)).get(name)
+
+    def topic_settings(self, topic: str) -> dict[str, str]:
+        """A topic's settings, with the brokers' defaults for those that it has not."""
+        return self._describe(ResourceType.TOPIC, topic)
+
+    def _describe(self, kind: ResourceType, name: str) -> dict[str, str]:
+        key = ConfigResource(kind, name)
         found = self._answer(lambda: self._admin.describe_configs([key], request_timeout=ANSWER_SECONDS)[key])
-        return str(found[name].value) if name in found else None
+        return {entry.name: str(entry.value) for entry in found.values()}
 
     def could_create(self, topic: str, partitions: int) -> None:
         """Ask whether `topic` could be created, without doing it.

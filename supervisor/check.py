@@ -1,5 +1,6 @@
 """`check`: whether an app could run as things are, each finding in one line, a problem with its cure."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,7 @@ from confluent_kafka.admin import (
 
 from supervisor import overlay
 from supervisor.brokers import Brokers, BrokersRefused
+from supervisor.topics import KEPT, RETENTION_SECONDS
 from workers.errors import ExitCode
 from workers.loading import Declaration
 from workers.settings import GroupProtocol, Settings
@@ -51,12 +53,14 @@ class Need:
         role: what it is to the app, in words.
         right: what this client must be allowed to do with it.
         partitions: with how many the pool would create it; None: it does not.
+        kept: how many seconds a record has to be kept there, however old it was.
     """
 
     topic: str
     role: str
     right: AclOperation
     partitions: int | None
+    kept: float = 0
 
 
 def run(settings: Settings, app: Declaration, folder: Path | None = None) -> ExitCode:
@@ -92,6 +96,8 @@ def examine(brokers: Brokers, settings: Settings, app: Declaration, folder: Path
     yield Finding(Verdict.OK, "brokers", f"reachable at {brokers.bootstrap}")
     for need in _needs(settings, app, topics):
         yield _topic(brokers, need, topics)
+        if need.kept and need.topic in topics:
+            yield from _deleted_early(brokers, need)
     yield from _room(settings, app, topics)
     yield _group(brokers, settings, app.group)
     if folder is not None:
@@ -137,9 +143,9 @@ def _needs(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iter
             yield Need(agent.output, f"output of {agent.name}", AclOperation.WRITE, None)
         if agent.dead_letter:
             partitions = topics.get(agent.topic) or settings.create or 1
-            yield Need(agent.dead_letter, f"dead letters of {agent.name}", AclOperation.WRITE, partitions)
+            yield Need(agent.dead_letter, f"dead letters of {agent.name}", AclOperation.WRITE, partitions, math.inf)
         for tier in agent.tiers:
-            yield Need(tier.topic, f"retries of {agent.name}, read", AclOperation.READ, 1)
+            yield Need(tier.topic, f"retries of {agent.name}, read", AclOperation.READ, 1, tier.seconds)
             yield Need(tier.topic, f"retries of {agent.name}, written", AclOperation.WRITE, 1)
 
 
@@ -162,6 +168,27 @@ def _topic(brokers: Brokers, need: Need, topics: dict[str, int]) -> Finding:
         text = f"no right to {need.right.name.lower()}; {_grant(need.right, f'--topic {need.topic}')}"
         return Finding(Verdict.PROBLEM, subject, text)
     return Finding(Verdict.OK, subject, f"{len(described.partitions)} partitions")
+
+
+def _deleted_early(brokers: Brokers, need: Need) -> Iterator[Finding]:
+    """Settings of a topic that let the brokers delete what is to be kept; nothing where they do not tell.
+
+    A dead letter has its record's time, and is as old as that when it is written.
+    """
+    try:
+        found = brokers.topic_settings(need.topic)
+    except BrokersRefused:
+        return
+    for_ever = need.kept == math.inf
+    early = {
+        "retention.ms": 0 <= int(found.get("retention.ms", "-1")) <= 1000 * need.kept,
+        "retention.bytes": found.get("retention.bytes", "-1") != "-1",
+        "cleanup.policy": found.get("cleanup.policy", "delete") != "delete",
+    }
+    right = KEPT | {"retention.ms": "-1" if for_ever else f"{1000 * (need.kept + RETENTION_SECONDS):.0f}"}
+    for name in (name for name, is_early in early.items() if is_early):
+        text = f"{name}={found[name]} lets records go before they are dealt with; set {name}={right[name]}"
+        yield Finding(Verdict.NOTE if for_ever else Verdict.PROBLEM, f"topic {need.topic}", text)
 
 
 def _missing(brokers: Brokers, need: Need, subject: str) -> Finding:

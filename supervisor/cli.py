@@ -14,7 +14,7 @@ import click
 
 from supervisor.dead_command import dead
 from supervisor.load_command import load
-from supervisor.options import POOL_FLAGS, app_argument, app_known, brokers_known, configured
+from supervisor.options import POOL_FLAGS, Number, app_argument, app_known, brokers_known, configured
 from supervisor.plan_command import plan
 from supervisor.signals import release
 from workers.config import Loaded
@@ -131,10 +131,10 @@ def check(loaded: Loaded, overlay: Path | None) -> None:
 
 
 @commands.command()
-@click.option("--duration", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="End after that time.")
+@click.option("--duration", type=Number(0, min_open=True), metavar="SECONDS", help="End after that time.")
 @click.option(
     "--rate",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=1000,
     show_default=True,
     metavar="N",

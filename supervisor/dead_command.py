@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from supervisor.options import app_argument, brokers_known, configured
+from supervisor.options import Number, app_argument, brokers_known, configured
 from workers.config import Loaded
 
 Command = Callable[..., Any]
@@ -28,8 +28,11 @@ def _filtered(command: Command) -> Command:
         partitions: tuple[int, ...],
         **rest: Any,
     ) -> Any:
-        from supervisor.dead_filter import Filter, parse_time
+        from supervisor.dead_filter import Filter, check_text, parse_time
 
+        check_text("--error", *errors)
+        check_text("--text", text)
+        check_text("--key", key)
         meant = Filter(
             errors=tuple(sorted(set(errors))),
             text=text,
@@ -62,7 +65,7 @@ _FILTERS = (
         "--partition",
         "partitions",
         multiple=True,
-        type=click.IntRange(0),
+        type=click.IntRange(0, 2**31 - 1),
         metavar="N",
         help="Only records from this partition of the input topic. May be given again.",
     ),
@@ -116,7 +119,7 @@ def dead_show(loaded: Loaded, topic: str, place: str, raw: bool) -> None:
 @app_argument
 @_filtered
 @click.option("--to", metavar="TOPIC", help="Where to send them, by their keys.  [default: where each came from]")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most so many a second.")
+@click.option("--rate", type=Number(0.001), metavar="N", help="At most so many a second.")
 @click.option("--execute", is_flag=True, help="Do it; without this, only show what would be done.")
 @configured("group")
 def dead_replay(loaded: Loaded, topic: str, filter_: Any, execute: bool, **how: Any) -> None:

@@ -43,6 +43,19 @@ class Filter(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
         )
 
 
+def check_text(option: str, *texts: str | None) -> None:
+    """See to it that an option's texts can be stored.
+
+    Raises:
+        ConfigInvalid: one is not UTF-8.
+    """
+    for text in texts:
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError:
+            raise ConfigInvalid(f"{option} {text!a}: is not UTF-8") from None
+
+
 def parse_time(option: str, text: str | None) -> int | None:
     """The milliseconds since the epoch that an option means, UTC where it says no zone; None for None.
 

@@ -24,7 +24,7 @@ class Letter:
         offset: in that partition.
         headers: the record's own, in their order.
         told: the pool's headers, without their prefix.
-        timestamp: the record's own, in milliseconds since the epoch; 0 where there is none.
+        timestamp: the message's, in milliseconds since the epoch; 0 where there is none.
     """
 
     partition: int
@@ -115,5 +115,11 @@ class Letter:
             key=self.key,
             headers=[*own, (REPLAY_GROUP, self.group)],
             partition=-1 if to else self.origin.partition,
-            timestamp=self.timestamp,
+            timestamp=self._original_timestamp,
         )
+
+    @property
+    def _original_timestamp(self) -> int:
+        """The record's own, which the message's is not in every topic."""
+        told = self.told.get("origin.timestamp", "")
+        return int(told) if told.isdecimal() else self.timestamp

@@ -151,6 +151,8 @@ def _execute(replay: Replay, total: int) -> ExitCode:
 
 
 def _mark(letters: DeadLetters, owner: str, filter_: Filter, to: str | None) -> Mark:
+    if to == "":
+        raise ConfigInvalid("--to: an empty name is no topic; leave --to away for where each came from")
     if to == letters.name:
         raise ConfigInvalid(f"--to {to}: that is the dead-letter topic itself")
     meant = filter_.of_group(owner)

@@ -66,10 +66,14 @@ def printable(raw: bytes | str | None) -> str:
 
 
 def moment(milliseconds: int) -> str:
-    """A time in UTC; `-` for 0."""
+    """A time in UTC; `-` for 0, and the number itself where no calendar has it."""
     if not milliseconds:
         return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+    try:
+        time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return f"{milliseconds} ms"
+    return time.isoformat(" ", "milliseconds").removesuffix("+00:00")
 
 
 def shorten(text: str, length: int) -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from workers.agent import Agent
 from workers.app import App
 from workers.errors import PoolError
 from workers.loading import load_app
 from workers.settings import Settings
+from workers.tiers import base_of, prefix_of
 
 
 class TopicUnknown(PoolError):
@@ -29,6 +31,8 @@ class DeadTopic:
 def find_topic(settings: Settings, topic: str, counts: Mapping[str, int]) -> DeadTopic:
     """What TOPIC means: for an input topic of the app, or of the group, its dead-letter topic; else the topic itself.
 
+    A retry topic stands for the dead-letter topic behind it. Its records look like letters, but wait for their turn.
+
     Args:
         settings: name the app or the group, if anything does.
         topic: as given.
@@ -50,10 +54,17 @@ def find_topic(settings: Settings, topic: str, counts: Mapping[str, int]) -> Dea
 
 
 def _name(app: App | None, group: str | None, topic: str, counts: Mapping[str, int]) -> str:
-    if app is not None and topic in app.agents:
-        letters = app.agents[topic].dead_letter
-        if letters is None:
+    if app is not None and (agent := _agent(app, topic)) is not None:
+        if agent.dead_letter is None:
             raise TopicUnknown(f"the agent of {topic} has dead_letter=None: what fails there stops its partition")
-        return letters
+        return agent.dead_letter
+    if (base := base_of(topic)) is not None:
+        return f"{base}.dead"
     of_group = f"{topic}.{group}.dead"
     return of_group if group is not None and of_group in counts else topic
+
+
+def _agent(app: App, topic: str) -> Agent | None:
+    """The agent that reads an input topic, or the retry topics behind it, also those of delays that it has no more."""
+    retried = (agent for agent in app.agents.values() if topic.startswith(prefix_of(agent.topic, app.group)))
+    return app.agents.get(topic) or next(retried, None)

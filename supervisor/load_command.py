@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import click
 
-from supervisor.options import brokers_known, configured
+from supervisor.options import Number, brokers_known, configured
 from workers.config import Loaded
 
-_POSITIVE: Final = click.FloatRange(0, min_open=True)
-_SHARE: Final = click.FloatRange(0, 1)
+_POSITIVE: Final = Number(0, min_open=True)
+_SHARE: Final = Number(0, 1)
 
 
 def _file(*, exists: bool) -> click.Path:
@@ -34,7 +34,7 @@ _OPTIONS: Final = (
     click.option(
         "--from",
         "low",
-        type=click.FloatRange(0),
+        type=Number(0),
         metavar="N",
         help="The rate that a ramp (0) or steps (rate / steps) begin with, and that between bursts (rate / 10).",
     ),
@@ -129,7 +129,7 @@ _OPTIONS: Final = (
     click.option("--target", type=_POSITIVE, metavar="N", help="Say what so many records a second need."),
     click.option(
         "--hold",
-        type=click.FloatRange(2),
+        type=Number(2),
         default=10.0,
         show_default=True,
         metavar="SECONDS",

@@ -9,6 +9,7 @@ from confluent_kafka import Message
 
 from supervisor.load_flaws import FLAW_HEADER, SENT_AT_HEADER, SEQ_HEADER, Flaw
 from supervisor.payload import HOT_ABOVE, marked_number
+from workers.records import raw_headers
 
 
 class Fields(msgspec.Struct):
@@ -63,7 +64,7 @@ class Numbers:
 
     def origin(self, message: Message) -> Origin | None:
         """What a record of the input topic is; None: nothing that this load has sent."""
-        headers = dict(message.headers() or ())
+        headers = dict(raw_headers(message))
         value = message.value()
         flaw = headers.get(FLAW_HEADER)
         answerable = flaw is None or Flaw(_text(flaw)).has_result
@@ -80,8 +81,7 @@ class Numbers:
 
     def result(self, message: Message) -> int | None:
         """The number of the record that a result is of; None: it does not tell."""
-        headers = message.headers()
-        if headers and (number := dict(headers).get(SEQ_HEADER)) is not None:
+        if (number := dict(raw_headers(message)).get(SEQ_HEADER)) is not None:
             return _number(number)
         fields = _fields(message.value())
         if fields is None:

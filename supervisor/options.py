@@ -1,6 +1,7 @@
 """Options that commands share: how to reach the brokers, and a flag for each of the pool's settings."""
 
 import functools
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,16 @@ Command = Callable[..., Any]
 
 POOL_FLAGS: Final = tuple(name for name in FIELDS if name != "app")
 """Settings that have a flag of their own; the app is an argument."""
+
+
+class Number(click.FloatRange):
+    """A number in a range; what is not finite is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 def configured(*flags: str) -> Callable[[Command], Command]:

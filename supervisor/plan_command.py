@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from supervisor.figures import MIB, WORKER_BYTES
-from supervisor.options import app_argument, brokers_known, configured
+from supervisor.options import Number, app_argument, brokers_known, configured
 from workers.config import Loaded
 
-_more_than_none = click.FloatRange(0, min_open=True)
+_more_than_none = Number(0, min_open=True)
 
 
 @click.command()
@@ -22,7 +22,7 @@ _more_than_none = click.FloatRange(0, min_open=True)
 @click.option(
     "--seconds-per-record",
     "record_seconds",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=0.0,
     metavar="SECONDS",
     help="What your handler takes: pool_handler_seconds tells, or a stopwatch.  [default: next to nothing]",
@@ -30,7 +30,7 @@ _more_than_none = click.FloatRange(0, min_open=True)
 @click.option(
     "--cpu-per-record",
     "record_cpu",
-    type=click.FloatRange(0),
+    type=Number(0),
     metavar="SECONDS",
     help="Of these, CPU; the rest it waits.  [default: all]",
 )

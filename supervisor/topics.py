@@ -19,6 +19,19 @@ ENVELOPE_BYTES: Final = 64 * 1024
 """What the headers of a dead letter may add to its record."""
 RETENTION_SECONDS: Final = 7 * 86400
 """How long a record is kept in a retry topic after it is due: as long as in most input topics."""
+KEPT: Final = {"retention.bytes": "-1", "cleanup.policy": "delete"}
+"""Whatever the brokers' defaults are: no record goes to make room, or for another one with its key."""
+
+_PASSING: Final = frozenset(
+    {
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.THROTTLING_QUOTA_EXCEEDED,
+    }
+)
+"""Why a topic cannot be made now, but later. (An admin client's errors are never `retriable()`.)"""
 
 
 class TopicsRefused(PoolError):
@@ -71,10 +84,13 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
     answers = cluster.controller_id in cluster.brokers
     sizes = _message_bytes(admin, [agent.topic for agent in inputs]) if answers else {}
     sizes = {agent.topic: sizes.get(agent.topic, DEFAULT_MESSAGE_BYTES) for agent in inputs}
+    for letters in dict.fromkeys(agent.dead_letter for agent in inputs):
+        if letters and letters not in there:
+            served = [agent for agent in inputs if agent.dead_letter == letters]
+            partitions = max(there[agent.topic] for agent in served)
+            _make_dead_letters(admin, letters, served, partitions, max(sizes[agent.topic] for agent in served))
+            made.append(letters)
     for agent in inputs:
-        if agent.dead_letter and agent.dead_letter not in there:
-            _make_dead_letters(admin, agent, there[agent.topic], sizes[agent.topic])
-            made.append(agent.dead_letter)
         for tier in agent.tiers:
             if tier.topic not in there:
                 _make_retries(admin, agent, tier, sizes[agent.topic])
@@ -124,26 +140,31 @@ def _size(answer: "Future[Mapping[str, Any]]") -> int:
         return DEFAULT_MESSAGE_BYTES
 
 
-def _make_dead_letters(admin: AdminClient, agent: AgentDeclaration, partitions: int, message_bytes: int) -> None:
-    assert agent.dead_letter is not None
-    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES)}
+def _make_dead_letters(
+    admin: AdminClient, topic: str, served: Iterable[AgentDeclaration], partitions: int, message_bytes: int
+) -> None:
+    # A letter has its record's time, which may be long ago: no age is too great.
+    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), "retention.ms": "-1", **KEPT}
+    names = " and ".join(agent.name for agent in served)
     cure = (
-        f"create it with {partitions} partitions and max.message.bytes={message_bytes + ENVELOPE_BYTES}, allow this"
-        f" user to create it, or give {agent.name} dead_letter=None (a failing record then stops its partition)"
+        f"create it with {partitions} partitions and {_told(config)}, allow this user to create it,"
+        f" or give {names} dead_letter=None (a failing record then stops its partition)"
     )
-    _make(admin, agent.dead_letter, partitions, config, cure)
+    _make(admin, topic, partitions, config, cure)
 
 
 def _make_retries(admin: AdminClient, agent: AgentDeclaration, tier: Tier, message_bytes: int) -> None:
-    config = {
-        "max.message.bytes": str(message_bytes + ENVELOPE_BYTES),
-        # Whatever the brokers' defaults are: a record must not go before its turn has come, nor make way for another.
-        "retention.ms": str(1000 * (tier.seconds + RETENTION_SECONDS)),
-        "cleanup.policy": "delete",
-    }
-    settings = ", ".join(f"{name}={value}" for name, value in config.items())
-    cure = f"create it with 1 partition and {settings}, allow this user to create it, or give {agent.name} no delayed="
+    kept = 1000 * (tier.seconds + RETENTION_SECONDS)
+    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), "retention.ms": str(kept), **KEPT}
+    cure = (
+        f"create it with 1 partition and {_told(config)}, allow this user to create it,"
+        f" or give {agent.name} no delayed="
+    )
     _make(admin, tier.topic, 1, config, cure)
+
+
+def _told(config: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in config.items())
 
 
 def _unread(agent: AgentDeclaration, group: str, there: Iterable[str]) -> Iterator[str]:
@@ -160,6 +181,6 @@ def _make(admin: AdminClient, topic: str, partitions: int, config: dict[str, str
         reason: KafkaError = error.args[0]
         if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return
-        if reason.retriable() or reason.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT):
+        if reason.code() in _PASSING:
             raise
         raise TopicsRefused(f"topic {topic} is not there and cannot be created ({reason.str()}): {cure}") from error

@@ -14,6 +14,7 @@ from workers.errors import ResultRefused
 from workers.outputs import READERS, one
 from workers.queues import HELD, Most
 from workers.records import UNSET, Output
+from workers.replay import REPLAY_GROUP
 from workers.sink import Parcel, Refusal, Sink
 from workers.slot import BEAT, RESULTS
 
@@ -251,7 +252,9 @@ class Outbox:
         if output.key is not UNSET:
             key = self._agent.encode_key(output.key)
         partition = -1 if output.partition is None else output.partition
-        return Parcel(topic, self._agent.encode(output.value), key, output.header_pairs() or None, partition)
+        # A record's headers may be passed on, but no result is for one group alone.
+        headers = [pair for pair in output.header_pairs() if pair[0] != REPLAY_GROUP]
+        return Parcel(topic, self._agent.encode(output.value), key, headers or None, partition)
 
 
 def _always() -> bool:

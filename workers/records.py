@@ -1,7 +1,7 @@
 """What a handler is given beside the value, and what it may return in place of one."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
@@ -10,6 +10,9 @@ from msgspec import UNSET, UnsetType
 __all__ = ["UNSET", "Headers", "Output", "Record", "TopicPartition", "UnsetType", "raw_headers"]
 
 Headers = list[tuple[str, bytes | None]]
+
+UNREADABLE: Final = "pool.headers.unreadable"
+"""What stands in place of the headers of a record that cannot be read."""
 
 
 class TopicPartition(NamedTuple):
@@ -119,7 +122,23 @@ class Output(msgspec.Struct, frozen=True):
 
 def raw_headers(message: Message) -> Headers:
     """The headers of a consumed message: a list of its own, empty where there are none."""
-    return list(message.headers() or ())  # type: ignore[arg-type]
+    try:
+        # By `map`, which sees at once that the method has failed: called from here it returns as if it had not.
+        (headers,) = map(Message.headers, (message,))
+        return list(headers or ())  # type: ignore[arg-type]
+    except SystemError:
+        return mend_headers(message)
+
+
+def mend_headers(message: Message) -> Headers:
+    """Give a message, at whose headers `map` has just raised SystemError, one header in their place that says so.
+
+    Some client has written a name that is not UTF-8. confluent-kafka then sets an exception, but returns a list; in it
+    is a null pointer, at which Python dies.
+    """
+    headers: Headers = [(UNREADABLE, b"a header's name is not UTF-8")]
+    message.set_headers(headers)  # type: ignore[arg-type]
+    return headers
 
 
 def offset_of(message: Message) -> int:

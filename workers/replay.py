@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from operator import length_hint
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from workers.records import offset_of, raw_headers
+from workers.records import mend_headers, offset_of, raw_headers
 
 REPLAY_GROUP: Final = "pool.replay.group"
-"""The header of a replayed record: the consumer group that it is for, in UTF-8."""
+"""The last header of a replayed record: the consumer group that it is for, in UTF-8.
+
+With others behind it, it is history: of a record that failed again, or of one that somebody made of a replayed one.
+"""
 
 
 class Replays(StrEnum):
@@ -33,16 +37,12 @@ class Own(NamedTuple):
 
 def is_replayed(message: Message) -> bool:
     """Whether a record was replayed, and so has failed before."""
-    return any(name == REPLAY_GROUP for name, _ in raw_headers(message))
+    return any(name == REPLAY_GROUP for name, _ in raw_headers(message)[-1:])
 
 
 def is_for(message: Message, group: str) -> bool:
     """Whether a record is for `group`: it was not replayed, or it was for this group."""
-    if not message.headers():
-        return True
-    # Of a name that occurs twice the last one is the pool's.
-    named = [value for name, value in raw_headers(message) if name == REPLAY_GROUP]
-    return not named or named[-1] == group.encode()
+    return all(name != REPLAY_GROUP or value == group.encode() for name, value in raw_headers(message)[-1:])
 
 
 def own(messages: list[Message], positions: Sequence[int], group: str) -> Own | None:
@@ -55,10 +55,20 @@ def own(messages: list[Message], positions: Sequence[int], group: str) -> Own | 
         positions: for each of them the position once it is handled.
         group: the consumer group of this pool.
     """
-    if not any(map(Message.headers, messages)):
+    if not _any_headers(messages):
         return None
     kept = [message for message in messages if is_for(message, group)]
     if len(kept) == len(messages):
         return None
     offsets = [offset_of(message) for message in kept] + [positions[-1]]
     return Own(kept, offsets[1:], offsets[0])
+
+
+def _any_headers(messages: list[Message]) -> bool:
+    """Whether one of them has headers; those behind it may not have been looked at."""
+    unseen = iter(messages)
+    while True:
+        try:
+            return any(map(Message.headers, unseen))
+        except SystemError:
+            mend_headers(messages[-1 - length_hint(unseen)])

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from workers.topics import check_topic
 
 _DELAY: Final = re.compile(r"([1-9]\d{0,8})([smhd])")
+_TIER: Final = re.compile(rf"(.+)\.retry\.{_DELAY.pattern}")
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LONGEST: Final = 30 * 86400
 
@@ -44,3 +45,9 @@ def tiers(delays: Iterable[str], topic: str, group: str) -> tuple[Tier, ...]:
 def prefix_of(topic: str, group: str) -> str:
     """What the names of all retry topics of an input topic begin with."""
     return f"{topic}.{group}.retry."
+
+
+def base_of(topic: str) -> str | None:
+    """The input topic and group, as `TOPIC.GROUP`, in the name of a retry topic; None where it is none's name."""
+    parts = _TIER.fullmatch(topic)
+    return parts and parts[1]

@@ -43,6 +43,7 @@ class KnownBrokers(Brokers):
         self._topics, self._group, self._creating = topics, of_group, creating
         self._settings = {"auto.create.topics.enable": auto_create}
         self.asked_to_create: dict[str, int] = {}
+        self.settings: dict[str, dict[str, str]] = {}
 
     def topics(self) -> dict[str, int]:
         return {name: len(found.partitions) for name, found in self._topics.items() if hasattr(found, "partitions")}
@@ -62,6 +63,9 @@ class KnownBrokers(Brokers):
 
     def broker_setting(self, name: str) -> str | None:
         return self._settings[name]
+
+    def topic_settings(self, topic: str) -> dict[str, str]:
+        return self.settings.get(topic, {})
 
 
 def _told(answer: Any) -> Any:
@@ -229,3 +233,32 @@ def test_retry_topics_are_read_and_written_and_created_with_one_partition() -> N
     assert found["topic readings.retry.2s (retries of alert, read)"].verdict is Verdict.NOTE
     assert brokers.asked_to_create == {"readings.retry.2s": 1}
     assert found["max_workers"].text.startswith("7 for 8 partitions")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure"),
+    [
+        ("retention.ms", "60000", "604860000"),
+        ("retention.bytes", "1000000", "-1"),
+        ("cleanup.policy", "compact", "delete"),
+        ("cleanup.policy", "compact,delete", "delete"),
+    ],
+)
+def test_a_retry_topic_that_does_not_keep_its_records_is_a_problem(name: str, value: str, cure: str) -> None:
+    agent = AgentDeclaration("alert", "readings", "alerts", None, (Tier("tier", 60),))
+    brokers = KnownBrokers({"readings": topic(), "alerts": topic(), "tier": topic(1)}, group())
+    brokers.settings["tier"] = {"retention.ms": "60001", "retention.bytes": "-1", "cleanup.policy": "delete"}
+    assert "topic tier" not in findings(brokers, app=Declaration(APP.group, (agent,)))
+    brokers.settings["tier"][name] = value
+    found = findings(brokers, app=Declaration(APP.group, (agent,)))["topic tier"]
+    assert found.verdict is Verdict.PROBLEM
+    assert found.text == f"{name}={value} lets records go before they are dealt with; set {name}={cure}"
+
+
+def test_dead_letters_that_are_deleted_by_age_are_told() -> None:
+    """A letter has its record's time: where that is long ago, brokers delete it at once."""
+    brokers = KnownBrokers({"readings": topic(), "alerts": topic(), "readings.dead": topic()}, group())
+    brokers.settings["readings.dead"] = {"retention.ms": str(28 * 86_400_000)}
+    found = findings(brokers)["topic readings.dead"]
+    assert found.verdict is Verdict.NOTE
+    assert "set retention.ms=-1" in found.text

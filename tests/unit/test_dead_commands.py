@@ -39,7 +39,15 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize(
     ("topic", "name"),
-    [("in", "in.group.dead"), ("named", "shared"), ("shared", "shared"), ("in.other.dead", "in.other.dead")],
+    [
+        ("in", "in.group.dead"),
+        ("named", "shared"),
+        ("shared", "shared"),
+        ("in.other.dead", "in.other.dead"),
+        ("in.group.retry.10s", "in.group.dead"),
+        ("named.group.retry.1m", "shared"),
+        ("in.other.retry.10s", "in.other.dead"),
+    ],
 )
 def test_an_input_topic_of_the_app_means_its_dead_letters(app: str, topic: str, name: str) -> None:
     found = find_topic(Settings(app=app), topic, COUNTS)
@@ -50,6 +58,14 @@ def test_an_input_topic_of_the_group_means_its_dead_letters() -> None:
     assert find_topic(Settings(group="other"), "in", COUNTS).name == "in.other.dead"
     assert find_topic(Settings(group="other"), "shared", COUNTS).name == "shared"
     assert find_topic(Settings(), "shared", COUNTS).group is None
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(group="other")])
+def test_what_waits_in_a_retry_topic_is_never_taken_for_dead_letters(settings: Settings) -> None:
+    counts = COUNTS | {"in.other.retry.10s": 1, "named.other.retry.1m": 1}
+    assert find_topic(settings, "in.other.retry.10s", counts).name == "in.other.dead"
+    with pytest.raises(TopicUnknown, match=r"there is no topic named\.other\.dead"):
+        find_topic(settings, "named.other.retry.1m", counts)
 
 
 def test_a_topic_that_is_not_there_or_has_no_letters_is_refused(app: str) -> None:
@@ -74,6 +90,24 @@ def test_each_exit_code_has_a_line_in_the_help(capsys: pytest.CaptureFixture[str
     assert [int(line.split()[0]) for line in lines if line.strip()] == list(ExitCode)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--key", "\udcff"], "--key '\\udcff': is not UTF-8"),
+        (["--text", "\udcff"], "--text '\\udcff': is not UTF-8"),
+        (["--error", "\udcff"], "--error '\\udcff': is not UTF-8"),
+        (["--partition", "99999999999999999999"], "is not in the range"),
+        (["--rate", "nan"], "nan is not a finite number"),
+        (["--rate", "1e-310"], "is not in the range"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["dead", "replay", "in", "--bootstrap", "k:1", *words])
+    assert caught.value.code == ExitCode.USAGE
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("place", ["3", "3:", ":4", "a:1", "1:-2"])
 def test_a_place_is_a_partition_and_an_offset(place: str) -> None:
     with pytest.raises(ConfigInvalid, match="must be PARTITION:OFFSET"):
@@ -90,6 +124,7 @@ def test_foreign_text_does_not_command_the_terminal() -> None:
 def test_times_and_cuts() -> None:
     assert moment(1_767_225_600_123) == "2026-01-01 00:00:00.123"
     assert moment(0) == "-"
+    assert moment(10**17) == "100000000000000000 ms"
     assert (shorten("abc", 3), shorten("abcd", 3)) == ("abc", "ab…")
 
 

@@ -31,6 +31,7 @@ def after(messages: list[Message]) -> list[int]:
         ([*THEIRS, *MINE], True),
         ([*MINE, *THEIRS], False),
         ([(REPLAY_GROUP, None)], False),
+        ([*THEIRS, ("pool.origin.topic", b"in")], True),
         ([(REPLAY_GROUP, "größe".encode())], False),
     ],
 )
