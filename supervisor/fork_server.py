@@ -20,7 +20,7 @@ from workers import metrics, worker
 from workers.app import App
 from workers.endings import WorkerExit
 from workers.errors import AppInvalid
-from workers.lifeline import ignore_group_signals, tie_to_parent
+from workers.lifeline import heed_signals_in_children, ignore_group_signals, tie_to_parent
 from workers.loading import declaration, load_app
 from workers.log import configure
 from workers.protocol import (
@@ -30,6 +30,7 @@ from workers.protocol import (
     Forked,
     ForkFailed,
     Loaded,
+    MessageTooLong,
     Refused,
     Setup,
     ToForkServer,
@@ -90,7 +91,11 @@ def _load(setup: Setup, channel: Channel[ToForkServer]) -> App | None:
         channel.send(Refused(str(error)[-MOST_TEXT:]))
         return None
     configure(settings.log_format, settings.log_level, group=app.group)
-    channel.send(Loaded(declared, _warnings()))
+    try:
+        channel.send(Loaded(declared, _warnings()))
+    except MessageTooLong as error:
+        channel.send(Refused(f"{setup.app} declares too much for one process: {error}; split it into several apps"))
+        return None
     return app
 
 
@@ -157,6 +162,7 @@ def _become_worker(ancestor: Ancestor, job: Fork, fds: list[int], parent: int) -
         tie_to_parent(parent)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        heed_signals_in_children()
         ancestor.channel.close()
         for fd in fds:
             os.set_inheritable(fd, False)  # a program that the app starts must not hold them

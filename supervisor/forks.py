@@ -5,9 +5,10 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from workers.protocol import Channel, Fork, FromForkServer, Setup, channel_pair
+from workers.errors import ConfigInvalid
+from workers.protocol import Channel, Fork, FromForkServer, MessageTooLong, Setup, channel_pair
 from workers.slot import SlotTable
 
 
@@ -30,6 +31,13 @@ class ForkServer:
         on_message: Callable[[FromForkServer | None], None],
     ) -> None:
         ours, theirs = channel_pair()
+        self._channel: Channel[FromForkServer] = Channel(ours, FromForkServer)
+        try:
+            self._channel.send(setup)
+        except MessageTooLong as error:
+            ours.close()
+            theirs.close()
+            raise ConfigInvalid(_too_long(setup.settings.kafka, error)) from error
         command = [sys.executable, "-m", "supervisor.fork_server"]
         numbers = [theirs.fileno(), slots_fd, table.slots, os.getpid()]
         for fd in numbers[:2]:
@@ -39,9 +47,7 @@ class ForkServer:
         self._pidfd = os.pidfd_open(self.pid)
         self._selector = selector
         self._on_message = on_message
-        self._channel: Channel[FromForkServer] = Channel(ours, FromForkServer)
         selector.register(self._channel, selectors.EVENT_READ, self._receive)
-        self._channel.send(setup)
 
     def fork(self, job: Fork, channel: socket.socket, crash_fd: int) -> None:
         """Ask for a worker; `Forked` or `ForkFailed` follows. The descriptors are the worker's ends."""
@@ -66,3 +72,11 @@ class ForkServer:
 
     def _receive(self) -> None:
         self._on_message(self._channel.receive())
+
+
+def _too_long(kafka: Mapping[str, object], error: MessageTooLong) -> str:
+    longest = max(kafka, key=lambda name: len(str(kafka[name])), default="none")
+    return (
+        f"the settings take {error}; of librdkafka's the longest is {longest}: name a certificate's file in place of"
+        " its text (ssl.ca.location and its like)"
+    )

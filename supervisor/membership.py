@@ -112,7 +112,10 @@ class Membership:
 
     def identity(self) -> Identity:
         """Who this member is now; never asks the broker."""
-        return Identity(self._consumer.memberid() or None, generation_of(self.metadata()))
+        identity = Identity(self._consumer.memberid() or None, generation_of(self.metadata()))
+        # Not by assignments alone: a member that gets no partition may not hear of one.
+        self._joined |= identity.joined
+        return identity
 
     def metadata(self) -> bytes:
         """What proves this member to the group, in librdkafka's own form; it changes with each generation."""
@@ -143,7 +146,6 @@ class Membership:
         consumer.incremental_assign(partitions)
         # Before anything else: paused here, inside the callback, no record is ever fetched.
         consumer.pause(partitions)
-        self._joined = True
         if not self._leaving:
             self._delegate.on_assign(_names(partitions))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -37,6 +37,7 @@ class Group:
 
     name: str
     topics: tuple[str, ...]
+    retries: tuple[str, ...] = ()
 
 
 def show(settings: Settings, topics: Collection[str]) -> ExitCode:
@@ -44,7 +45,7 @@ def show(settings: Settings, topics: Collection[str]) -> ExitCode:
 
     Args:
         settings: name the group, or the app that does.
-        topics: only these; empty: all that the app reads or the group has committed.
+        topics: only these; empty: all that the app reads, retry topics too, or the group has committed.
 
     Raises:
         PoolError: the brokers did not answer, or there is nothing to show.
@@ -54,7 +55,8 @@ def show(settings: Settings, topics: Collection[str]) -> ExitCode:
     with _cured(group.name):
         _members(brokers, group.name)
         committed = brokers.committed(group.name, _all(counts))
-        partitions = _partitions(counts, group, committed, topics, ())
+        shown = replace(group, topics=group.topics + group.retries)
+        partitions = _partitions(counts, shown, committed, topics, ())
         bounds = _bounds(brokers, partitions)
     table = _table("topic", "partition", "committed", "begin", "end", "lag")
     for partition in partitions:
@@ -71,7 +73,7 @@ def reset(settings: Settings, to: str, topics: Collection[str], numbers: Collect
     Args:
         settings: name the group, or the app that does.
         to: earliest, latest, a time in ISO 8601 (UTC where it says no zone), or an offset.
-        topics: only these; empty: all that the app reads or the group has committed.
+        topics: only these; empty: the app's inputs, or all that the group has committed.
         numbers: only these partitions of the topics; empty: all.
         execute: do it.
 
@@ -127,7 +129,8 @@ def parse_target(to: str) -> Edge | Moment | int:
 def _group(settings: Settings) -> Group:
     if settings.app is not None:
         app = load_app(settings.app, group=settings.group)
-        return Group(app.group, tuple(app.agents))
+        retries = tuple(tier.topic for agent in app.agents.values() for tier in agent.tiers)
+        return Group(app.group, tuple(app.agents), retries)
     if settings.group is not None:
         return Group(settings.group, ())
     raise ConfigInvalid("whose offsets? Give --group NAME, or MODULE:APP, or app or group in pool.toml")

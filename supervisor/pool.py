@@ -27,6 +27,8 @@ AWAKE_SECONDS = 1.0
 """A longer pause between two looks at the workers means that the supervisor itself was stopped."""
 SHRUNK = 0.9
 """Of its share of memory: a worker that is to have less is replaced."""
+MOST_FORKS = 32
+"""Asked for and not answered yet: neither socket between this process and the fork server can fill."""
 START_ATTEMPTS = 2
 """How many more workers are tried when the first ones die without a word before they are ready."""
 
@@ -124,6 +126,7 @@ class Pool:
         elapsed, self._looked_at = min(now - self._looked_at, AWAKE_SECONDS), now
         self._oom_kills.look()
         room = self._room()
+        unanswered = sum(worker.pid is None for worker in self.workers)
         for partition in self.partitions.values():
             partition.measure_rate()
             if partition.worker:
@@ -133,7 +136,8 @@ class Pool:
             elif partition.may_wait(now, proved_at):
                 partition.become(PartitionState.WAITING)
             due = partition.state is PartitionState.WAITING and partition.due_at <= now
-            if due and self.server and self._free:
+            if due and self.server and self._free and unanswered < MOST_FORKS:
+                unanswered += 1
                 self._fork(partition, self.server, room)
 
     def tell(self, metadata: bytes) -> None:
@@ -178,6 +182,10 @@ class Pool:
     def undrained(self, names: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Those of these partitions whose last worker has not ended by draining."""
         return [name for name in names if not self.partitions[name].drained]
+
+    def unconfirmed(self) -> bool:
+        """Whether a worker is dead, or was to be, for long, and the fork server does not say so."""
+        return any(worker.overdue for worker in self.workers)
 
     def on_fork(self, message: Forked | ForkFailed | Exited) -> None:
         """The fork server tells how a worker began or ended."""

@@ -21,6 +21,8 @@ OUTAGE_SECONDS: Final = 30.0
 commit. librdkafka 2.16 can wait for ever to offer a position, where the group's coordinator has died."""
 LOOK_SECONDS: Final = 0.5
 """Of silence, before anybody looks again whether it is stopped: idle workers are never silent for so long."""
+UNCONFIRMED_SECONDS: Final = 30.0
+"""How long the fork server may take to say how a worker began, or that it is dead."""
 ABSORBED_SECONDS: Final = 2.0
 """A worker in which nothing but the record in hand has run for so long was not relieved of an open transaction."""
 LATELY_SECONDS: Final = 60.0
@@ -79,11 +81,13 @@ class Worker:
         """For how much of that it was seen stopped, in seconds."""
         self._abort_left: float | None = None
         self._hung_up = False
+        self._unanswered = 0.0
+        """For how many seconds the fork server has owed word of its beginning or, once it has hung up, of its death."""
         selector.register(self._channel, selectors.EVENT_READ, self._receive)
 
     def forked(self, pid: int) -> None:
         """The fork server has made it."""
-        self.pid = pid
+        self.pid, self._unanswered = pid, 0.0
         try:
             self._pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -129,6 +133,8 @@ class Worker:
             elapsed: seconds since the last call that the supervisor itself was awake.
             limits: how long a silence may be.
         """
+        if self.pid is None or self._hung_up:
+            self._unanswered += elapsed
         sign = (self.words[POSITION], self.words[IN_HAND], self.words[BEAT])
         if self._abort_left is not None:
             self._abort_left -= elapsed
@@ -180,6 +186,11 @@ class Worker:
         # Forked or not, nobody said: then nothing lives that holds the other end of the channel.
         return self.pid is not None or self._hung_up
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the fork server should long have told of its beginning, or of its death."""
+        return self._unanswered > UNCONFIRMED_SECONDS
+
     def close(self) -> str:
         """Forget a dead worker; what it wrote while crashing."""
         while self.ended is None and _readable(self._channel) and self._receive():
@@ -224,7 +235,8 @@ class Worker:
 def _stopped(pid: int) -> bool:
     """Whether a process is stopped, as SIGSTOP or a debugger does it."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        # A process may have given itself a name that is not UTF-8.
+        state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
     except OSError:
         return False
     return state in "Tt"
@@ -245,4 +257,12 @@ def cause_of(worker: Worker, status: int | None) -> str:
     if status is None:
         return "its fork server died"
     code = os.waitstatus_to_exitcode(status)
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    return f"signal {_signal_name(-code)}" if code < 0 else f"exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    """Its name, or its number: most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

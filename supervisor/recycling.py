@@ -95,7 +95,7 @@ def _another(before: tuple[int, int], now: tuple[int, int]) -> bool:
 def memory_of(pid: int) -> Memory | None:
     """What a process holds; None where it is gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
     except OSError:
         return None
     facts = dict(line.split(":", 1) for line in status.splitlines())

@@ -1,6 +1,6 @@
 """Finds out where newly assigned partitions begin, beside the supervisor's loop."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from time import monotonic
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from supervisor.background import in_background
 from supervisor.partition import AssignedPartition
-from supervisor.starts import Start, StartPolicy, resolve
+from supervisor.starts import Answers, Start, StartPolicy, resolve
 from supervisor.states import PartitionState
 from workers.log import log
 from workers.records import TopicPartition
@@ -24,7 +24,7 @@ class Question(NamedTuple):
     """What is being asked for; the very objects, since a partition may be given back and assigned again meanwhile."""
 
     partitions: Asked
-    answer: "Future[dict[TopicPartition, Start]]"
+    answer: "Future[Answers]"
 
 
 class Resolver:
@@ -34,7 +34,7 @@ class Resolver:
         admin: a client.
         reader: a consumer with the group's id that never joins it.
         policy: where a group without committed offsets begins.
-        whole: topics that it always begins with their first record: who writes to them is the group itself.
+        whole: tells partitions that always begin with their first record, whatever the policy.
         partitions: the assigned partitions; looked at anew each time.
         on_start: called for each partition that is still waiting for its answer.
     """
@@ -44,7 +44,7 @@ class Resolver:
         admin: AdminClient,
         reader: Consumer,
         policy: StartPolicy,
-        whole: frozenset[str],
+        whole: Callable[[TopicPartition], bool],
         partitions: Mapping[TopicPartition, AssignedPartition],
         on_start: Callable[[AssignedPartition, Start], None],
     ) -> None:
@@ -56,6 +56,8 @@ class Resolver:
         self._on_start = on_start
         self._questions: list[Question] = []
         self._not_before = 0.0
+        self._late: set[TopicPartition] = set()
+        """Partitions that had no answer the last time: asked by themselves, they keep no other waiting."""
 
     def turn(self) -> None:
         """Take the answers that have come, and ask for what nobody has asked for yet."""
@@ -66,23 +68,34 @@ class Resolver:
             return
         asked = {id(partition) for question in self._questions for partition in question.partitions}
         waiting = [p for p in self._partitions.values() if p.state is PartitionState.RESOLVING and id(p) not in asked]
-        self._ask([p for p in waiting if p.name.topic not in self._whole], self._policy)
-        self._ask([p for p in waiting if p.name.topic in self._whole], "earliest")
+        together: dict[tuple[bool, bool], list[AssignedPartition]] = {}
+        for partition in waiting:
+            together.setdefault((self._whole(partition.name), partition.name in self._late), []).append(partition)
+        for (whole, _), partitions in together.items():
+            self._ask(partitions, "earliest" if whole else self._policy)
 
     def _ask(self, partitions: Sequence[AssignedPartition], policy: StartPolicy) -> None:
-        if partitions:
-            resume = {partition.name: partition.committable for partition in partitions}
-            answer = in_background(lambda: resolve(self._admin, self._reader, resume, policy))
-            self._questions.append(Question(tuple(partitions), answer))
+        resume = {partition.name: partition.committable for partition in partitions}
+        answer = in_background(lambda: resolve(self._admin, self._reader, resume, policy))
+        self._questions.append(Question(tuple(partitions), answer))
 
     def _take(self, question: Question) -> None:
+        names = {partition.name for partition in question.partitions}
         try:
-            starts = question.answer.result()
+            starts, refused = question.answer.result()
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no start without an answer
-            self._not_before = monotonic() + RETRY_SECONDS
-            names = [str(partition.name) for partition in question.partitions]
-            log.warning("start_offsets_unanswered", partitions=names, message=str(error), retry_in=RETRY_SECONDS)
+            self._retry(names, str(error))
             return
+        self._late -= names
+        if refused:
+            self._late |= refused.keys()
+            self._retry(refused, "; ".join(sorted({error.str() for error in refused.values()})))
         for partition in question.partitions:
-            if partition.state is PartitionState.RESOLVING and self._partitions.get(partition.name) is partition:
+            current = partition.state is PartitionState.RESOLVING and self._partitions.get(partition.name) is partition
+            if current and partition.name in starts:
                 self._on_start(partition, starts[partition.name])
+
+    def _retry(self, names: Iterable[TopicPartition], message: str) -> None:
+        self._not_before = monotonic() + RETRY_SECONDS
+        texts = sorted(map(str, names))
+        log.warning("start_offsets_unanswered", partitions=texts, message=message, retry_in=RETRY_SECONDS)

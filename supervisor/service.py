@@ -1,8 +1,9 @@
 """A supervisor as a process: what surrounds it, and the code it exits with."""
 
 import os
+import resource
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from supervisor.http import Application, HttpServer
 from supervisor.membership import GroupRefused
@@ -13,6 +14,10 @@ from workers.errors import ConfigInvalid, ExitCode, PoolError
 from workers.lifeline import adopt_orphans
 from workers.log import configure, log
 from workers.settings import Settings
+
+_FILES: Final = 256
+_FILES_OF_WORKER: Final = 3
+"""Open files that a supervisor needs: for its clients and HTTP, and for each worker."""
 
 
 def serve(settings: Settings) -> NoReturn:
@@ -50,6 +55,7 @@ def _exit_code(error: PoolError) -> ExitCode:
 
 def _run(settings: Settings) -> ExitCode:
     adopt_orphans()
+    allow_files(settings.max_workers)
     users = UserMetrics(settings.metrics_dir)
     try:
         supervisor = Supervisor(settings, users)
@@ -60,3 +66,20 @@ def _run(settings: Settings) -> ExitCode:
         return supervisor.run()
     finally:
         users.close()
+
+
+def allow_files(workers: int) -> None:
+    """Raise this process's limit of open files to what so many workers take.
+
+    Raises:
+        ConfigInvalid: more than may be.
+    """
+    needed = _FILES + _FILES_OF_WORKER * workers
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise ConfigInvalid(
+            f"max_workers {workers} takes {needed} open files, and {hard} are allowed: lower it, or raise the limit"
+            " (ulimit -Hn; systemd: LimitNOFILE=)"
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -3,10 +3,10 @@
 An `assign()` at a logical offset costs a worker 500 ms; and only here can be seen what the log has lost meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -29,9 +29,17 @@ class Start(NamedTuple):
     """Offsets that the log has deleted before they were handled."""
 
 
+class Answers(NamedTuple):
+    """What the brokers said of some partitions."""
+
+    starts: Mapping[TopicPartition, Start]
+    refused: Mapping[TopicPartition, KafkaError]
+    """Of the others: one may have no leader, which must not hold up those beside it."""
+
+
 def resolve(
     admin: AdminClient, reader: Consumer, resume: Mapping[TopicPartition, int | None], policy: StartPolicy
-) -> dict[TopicPartition, Start]:
+) -> Answers:
     """Ask the brokers, and decide; blocks for up to some 30 s.
 
     Args:
@@ -42,18 +50,20 @@ def resolve(
         policy: where a group without a committed offset begins; an int is milliseconds since the epoch.
 
     Raises:
-        KafkaException: the brokers do not answer, or refuse.
+        KafkaException: the brokers do not answer, or refuse all.
     """
-    names = list(resume)
-    committed = _committed(reader, names)
-    _refresh_leaders(admin, names)
-    first = _offsets(admin, names, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-    end = _offsets(admin, names, OffsetSpec.latest())  # type: ignore[no-untyped-call]
-    initial = _initial(admin, names, policy, first, end)
-    return {
+    refused: dict[TopicPartition, KafkaError] = {}
+    committed = _committed(reader, list(resume), refused)
+    _refresh_leaders(admin, resume)
+    first = _offsets(admin, resume, OffsetSpec.earliest(), refused)  # type: ignore[no-untyped-call]
+    end = _offsets(admin, first, OffsetSpec.latest(), refused)  # type: ignore[no-untyped-call]
+    initial = _initial(admin, policy, first, end, refused)
+    starts = {
         name: decide(_later(before, committed.get(name)), committed.get(name), first[name], end[name], initial[name])
         for name, before in resume.items()
+        if name not in refused
     }
+    return Answers(starts, refused)
 
 
 def decide(wanted: int | None, committed: int | None, first: int, end: int, initial: int) -> Start:
@@ -82,15 +92,15 @@ def _later(resume: int | None, committed: int | None) -> int | None:
     return max(resume, committed)
 
 
-def _committed(reader: Consumer, names: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+def _committed(
+    reader: Consumer, names: Sequence[TopicPartition], refused: dict[TopicPartition, KafkaError]
+) -> dict[TopicPartition, int]:
     found = reader.committed([KafkaPartition(*name) for name in names], timeout=REQUEST_SECONDS)
-    for partition in found:
-        if partition.error is not None:
-            raise KafkaException(partition.error)
+    refused |= {TopicPartition(p.topic, p.partition): p.error for p in found if p.error is not None}
     return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
 
 
-def _refresh_leaders(admin: AdminClient, names: Sequence[TopicPartition]) -> None:
+def _refresh_leaders(admin: AdminClient, names: Iterable[TopicPartition]) -> None:
     """Have the client learn who leads now: after a broker's restart librdkafka's admin client asks the old leader epoch
     again and again, for as long as its metadata lasts.
     """
@@ -98,22 +108,32 @@ def _refresh_leaders(admin: AdminClient, names: Sequence[TopicPartition]) -> Non
         admin.list_topics(topic, timeout=REQUEST_SECONDS)
 
 
-def _offsets(admin: AdminClient, names: Sequence[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
-    answers = admin.list_offsets({KafkaPartition(*name): spec for name in names}, request_timeout=REQUEST_SECONDS)
-    return {TopicPartition(p.topic, p.partition): answer.result().offset for p, answer in answers.items()}
+def _offsets(
+    admin: AdminClient, names: Iterable[TopicPartition], spec: OffsetSpec, refused: dict[TopicPartition, KafkaError]
+) -> dict[TopicPartition, int]:
+    """The offsets of those that have one to tell."""
+    asked = {KafkaPartition(*name): spec for name in names}
+    found: dict[TopicPartition, int] = {}
+    for partition, answer in (admin.list_offsets(asked, request_timeout=REQUEST_SECONDS) if asked else {}).items():
+        name = TopicPartition(partition.topic, partition.partition)
+        try:
+            found[name] = answer.result().offset
+        except KafkaException as error:
+            refused[name] = error.args[0]
+    return found
 
 
 def _initial(
     admin: AdminClient,
-    names: Sequence[TopicPartition],
     policy: StartPolicy,
     first: Mapping[TopicPartition, int],
     end: Mapping[TopicPartition, int],
+    refused: dict[TopicPartition, KafkaError],
 ) -> Mapping[TopicPartition, int]:
     if policy == "earliest":
         return first
     if policy == "latest":
         return end
-    found = _offsets(admin, names, OffsetSpec.for_timestamp(policy))
+    found = _offsets(admin, end, OffsetSpec.for_timestamp(policy), refused)
     # No record as young as that: the end.
     return {name: offset if offset >= 0 else end[name] for name, offset in found.items()}

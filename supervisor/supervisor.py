@@ -182,8 +182,10 @@ class Supervisor:
             admin = AdminClient(kafka.admin(settings.client("admin")))
             membership = Membership(settings.client("supervisor"), app.group, self, self._on_commit)
             reader = Consumer(kafka.offset_reader(settings.client("consumer"), app.group))
-        retries = frozenset(tier.topic for agent in app.agents for tier in agent.tiers)
-        resolver = Resolver(admin, reader, settings.start, retries, self.pool.partitions, self._on_start)
+        topics = TopicWatch(admin, app, settings.create)
+        # What came while the group was there is not for `start` to pass over. (Who writes retries is the group itself,
+        # and no look at the topics counts them.)
+        resolver = Resolver(admin, reader, settings.start, topics.gained, self.pool.partitions, self._on_start)
         commits: Commits | WorkerCommits
         if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
             check = MembershipCheck(admin, app.group, membership.identity, self._lease)
@@ -192,7 +194,7 @@ class Supervisor:
             commits = Commits(
                 membership, self.pool.partitions, self._lease, settings.commit_interval, counter=self.counters
             )
-        self._group = GroupWork(TopicWatch(admin, app, settings.create), membership, resolver, commits)
+        self._group = GroupWork(topics, membership, resolver, commits)
 
     # What the group tells, through Membership and its like.
 

@@ -11,10 +11,14 @@ import signal
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from msgspec import structs
+
 from workers.protocol import Killer
 
 STACKS: Final = 4000
 """Characters of a crash's stacks that a dead letter gets."""
+STACKS_TOGETHER: Final = 16_000
+"""Of all crashes that one worker is told of."""
 
 _CRASHES: Final = frozenset(
     {
@@ -113,7 +117,10 @@ class Suspects:
     def condemned(self, start: int) -> dict[int, Killer]:
         """The records at or above `start`, where the next worker begins, that are not to be handled any more."""
         self._killers = {offset: killer for offset, killer in self._killers.items() if offset >= start}
-        return {offset: killer for offset, killer in self._killers.items() if killer.deaths >= self._after}
+        killers = {offset: killer for offset, killer in self._killers.items() if killer.deaths >= self._after}
+        # All that the next worker is told goes into one packet.
+        most = STACKS_TOGETHER // max(1, len(killers))
+        return {offset: structs.replace(killer, stacks=killer.stacks[-most:]) for offset, killer in killers.items()}
 
     def _deaths(self, offset: int) -> int:
         """How many workers a record has killed before, the one without a name included."""

@@ -12,6 +12,7 @@ from supervisor.background import in_background
 from supervisor.topics import TopicsReady, TopicsRefused, count, prepare
 from workers.loading import Declaration
 from workers.log import log
+from workers.records import TopicPartition
 
 LOOK_SECONDS: Final = 2.0
 SAY_SECONDS: Final = 30.0
@@ -37,6 +38,8 @@ class TopicWatch:
         self._create = create
         self._answer: Future[TopicsReady] | None = None
         self._count: Future[int] | None = None
+        self._found: dict[str, int] | None = None
+        """How many partitions the topics that were there had, at the first look."""
         self._look_at = 0.0
         self._said_at = -SAY_SECONDS
         self._outputs_said: set[str] = set()
@@ -59,6 +62,10 @@ class TopicWatch:
             self._answer = in_background(lambda: prepare(self._admin, self._app, self._create))
         return False
 
+    def gained(self, partition: TopicPartition) -> bool:
+        """Whether an input topic's partition was not there yet at the first look."""
+        return self._found is not None and partition.partition >= self._found.get(partition.topic, 0)
+
     def recount(self) -> None:
         """Have the partitions counted anew: a rebalance may be for some that a topic has gained."""
         if self._count is None:
@@ -73,6 +80,8 @@ class TopicWatch:
         except KafkaException as error:
             self._say("brokers_unanswered", message=error.args[0].str(), retry_in=LOOK_SECONDS)
             return False
+        if self._found is None:
+            self._found = found.counts
         for topic in found.made:
             log.info("topic_created", topic=topic)
         for topic in set(found.missing_outputs) - self._outputs_said:

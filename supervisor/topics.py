@@ -43,6 +43,8 @@ class TopicsReady(Struct, frozen=True):
 
     inputs: dict[str, int]
     """Input and retry topics that are there, with their largest message in bytes."""
+    counts: dict[str, int]
+    """How many partitions those inputs have."""
     missing: tuple[str, ...]
     """Input topics that are not."""
     missing_outputs: tuple[str, ...]
@@ -97,6 +99,7 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
                 made.append(tier.topic)
     return TopicsReady(
         inputs=sizes | {t.topic: sizes[a.topic] + ENVELOPE_BYTES for a in inputs for t in a.tiers},
+        counts={agent.topic: there[agent.topic] for agent in inputs},
         missing=tuple(a.topic for a in app.agents if a.topic not in there),
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),

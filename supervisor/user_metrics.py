@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,8 @@ from workers.metrics import APP
 
 _PREFIX: Final = "partition-pool-metrics-"
 _LOCK: Final = "lock"
+_KINDS: Final = ("counter", "gauge", "histogram", "summary")
+"""What the names of prometheus-client's files begin with."""
 
 
 class UserMetrics(Collector):
@@ -42,7 +45,7 @@ class UserMetrics(Collector):
                 self.directory = Path(directory).absolute()
                 self.directory.mkdir(parents=True, exist_ok=True)
                 self._lock = _locked(self.directory, os.O_CREAT)
-                for file in self.directory.glob("*.db"):
+                for file in _metric_files(self.directory):
                     file.unlink()
         except BlockingIOError as error:
             raise ConfigInvalid(
@@ -73,14 +76,21 @@ class UserMetrics(Collector):
         os.close(self._lock)
 
     def _files(self) -> Iterator[Path]:
-        for file in sorted(self.directory.glob("*.db")):
+        for file in sorted(_metric_files(self.directory)):
             kind, _, owner = file.stem.rpartition("_")
             # A gauge as the import of the app left it would stand beside the workers' as one more process.
             if owner == APP and kind.startswith("gauge"):
                 continue
-            # Empty for a moment while its worker makes it, for good where the worker died just then.
-            if file.stat().st_size:
-                yield file
+            # Empty for a moment while its worker makes it, for good where the worker died just then; a dead one's live
+            # gauges may go at any time.
+            with suppress(FileNotFoundError):
+                if file.stat().st_size:
+                    yield file
+
+
+def _metric_files(directory: Path) -> Iterator[Path]:
+    """Those that prometheus-client keeps there; others may be the user's own."""
+    return (file for kind in _KINDS for file in directory.glob(f"{kind}_*.db"))
 
 
 def _merged(files: Sequence[Path]) -> Iterable[Metric] | None:

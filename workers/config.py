@@ -124,6 +124,8 @@ def _start(value: object) -> object:
     """Milliseconds since 1970 where `value` is a time; one without a zone is UTC."""
     if isinstance(value, date):
         value = value.isoformat()
+    if isinstance(value, int) and value < 0:
+        raise ValueError("before 1970")
     if not isinstance(value, str) or value.isdecimal():
         return value
     if value.lower() in ("earliest", "latest"):

@@ -11,7 +11,7 @@ from workers.dead_letter import DeadLetter, envelope
 from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
 from workers.origin import origin_of
 from workers.outbox import Outbox
-from workers.sink import Parcel, TimestampRefused
+from workers.sink import Parcel, TimestampRefused, TopicRefused
 from workers.slot import DEAD_LETTERS, DELAYED
 
 
@@ -97,10 +97,10 @@ class DeadLetterTopic:
             self.send(sent.message, sent.error, sent.attempts)
         elif isinstance(refused, TimestampRefused) and letter.timestamp:
             self._post(sent._replace(letter=letter.without_timestamp()))
-        elif sent.whole:
+        elif sent.whole and not isinstance(refused, TopicRefused):
             self._post(sent._replace(letter=letter.without_value(str(refused)), whole=False))
         else:
-            raise SinkFailed(f"a dead letter without its value was refused, too: {refused}") from refused
+            raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}") from refused
 
     def _envelope(self, message: Message, error: Exception, attempts: int, topic: str) -> DeadLetter:
         return envelope(

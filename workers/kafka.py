@@ -119,8 +119,8 @@ def offset_reader(user: Properties, group: str) -> dict[str, Any]:
 
 
 def admin(user: Properties) -> dict[str, Any]:
-    """Settings of the supervisor's admin client."""
-    return _client("admin", {}, user, {})
+    """Settings of the supervisor's admin client, whose questions must not make a topic that was just deleted anew."""
+    return _client("admin", {}, user, {"allow.auto.create.topics": False})
 
 
 _MEMBERSHIP: Final = CLASSIC_ONLY | {

@@ -8,6 +8,7 @@ from workers.endings import WorkerExit
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_OF_GROUP = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -28,9 +29,30 @@ def adopt_orphans() -> None:
 
 
 def ignore_group_signals() -> None:
-    """Leave Ctrl-C, TERM and HUP to the supervisor: they reach the whole process group, and only it decides."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    """Leave Ctrl-C, TERM and HUP to the supervisor: they reach the whole process group, and only it decides.
+
+    Handlers that do nothing, as what is ignored (SIG_IGN) would stay so in the programs that a user's code starts, and
+    these could not be terminated.
+    """
+    for number in _OF_GROUP:
+        signal.signal(number, lambda *_: None)
+
+
+def heed_signals_in_children() -> None:
+    """Have the processes that this one forks, as `multiprocessing` does, heed those signals again."""
+
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_GROUP)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_GROUP)
+
+    def heed() -> None:
+        for number in _OF_GROUP:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=heed)
 
 
 def _prctl(option: int, value: int) -> None:

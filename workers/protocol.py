@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from workers.endings import WorkerExit
+from workers.errors import PoolError
 from workers.loading import Declaration
 from workers.settings import Settings
 
@@ -18,6 +19,10 @@ PACKET_BYTES: Final = 128 * 1024
 
 MOST_TEXT: Final = 16_000
 """Characters of an error that travel to the supervisor."""
+
+
+class MessageTooLong(PoolError):
+    """A message does not fit into a packet; it is not sent."""
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):
@@ -147,12 +152,19 @@ class Channel(Generic[Incoming]):
         return self._socket.fileno()
 
     def send(self, message: Message, fds: list[int] | None = None) -> bool:
-        """Send one message; False where the other end is gone."""
+        """Send one message; False where the other end is gone.
+
+        Raises:
+            MessageTooLong: it is longer than a packet.
+        """
+        packet = _encode(message)
+        if len(packet) > PACKET_BYTES:
+            raise MessageTooLong(f"{len(packet):,} bytes, and {PACKET_BYTES:,} can be told")
         try:
             if fds:
-                socket.send_fds(self._socket, [_encode(message)], fds)
+                socket.send_fds(self._socket, [packet], fds)
             else:
-                self._socket.send(_encode(message))
+                self._socket.send(packet)
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True

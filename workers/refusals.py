@@ -11,7 +11,7 @@ from workers.endings import SinkFailed
 from workers.errors import ResultRefused
 from workers.outbox import Attempted
 from workers.records import offset_of
-from workers.sink import Refusal, TimestampRefused
+from workers.sink import Refusal, TimestampRefused, TopicRefused
 
 
 def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
@@ -39,8 +39,8 @@ def _with_less(sent: SentLetter, refused: ResultRefused) -> Condemned:
     timed = sent.letter.timestamp != 0
     if timed and isinstance(refused, TimestampRefused):
         return Condemned(sent.error, sent.attempts, whole=sent.whole, timed=False)
-    if not sent.whole:
-        raise SinkFailed(f"a dead letter without its value was refused, too: {refused}")
+    if not sent.whole or isinstance(refused, TopicRefused):
+        raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}")
     return Condemned(sent.error, sent.attempts, whole=False, timed=timed)
 
 

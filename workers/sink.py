@@ -16,22 +16,6 @@ from workers.log import log
 
 Headers = Sequence[tuple[str, str | bytes | None]]
 
-_RECORD_ERRORS: Final = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_MSG,
-        KafkaError.INVALID_RECORD,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._INVALID_ARG,  # the client's word for a topic's name that is far too long
-    }
-)
-"""Refusals that the next record need not meet: its record's failure. All others are the worker's."""
-
 BATCH_ERRORS: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -44,8 +28,29 @@ BATCH_ERRORS: Final = frozenset(
 """Refusals of a whole batch, of which one message may be the cause, or even only their number."""
 
 
+_TOPIC_ERRORS: Final = frozenset(
+    {
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
+"""Refusals of whatever the message is."""
+
+_RECORD_ERRORS: Final = frozenset(
+    # The last is the client's word for a topic's name that is far too long.
+    {*BATCH_ERRORS, *_TOPIC_ERRORS, KafkaError._INVALID_ARG}
+)
+"""Refusals that the next record need not meet: its record's failure. All others are the worker's."""
+
+
 class TimestampRefused(ResultRefused):
     """The topic does not take a message of that time."""
+
+
+class TopicRefused(ResultRefused):
+    """There is no such topic, or not that partition of it: no message is taken."""
 
 
 class Parcel(msgspec.Struct, frozen=True, gc=False):
@@ -241,6 +246,8 @@ def failure_of(error: KafkaError, topic: str) -> ResultRefused | SinkFailed:
     """What an error of a message to `topic` means: its record's failure, or the worker's."""
     if error.code() == KafkaError.INVALID_TIMESTAMP:
         return TimestampRefused(f"cannot be written to {topic}: {error.str()}")
+    if error.code() in _TOPIC_ERRORS:
+        return TopicRefused(f"cannot be written to {topic}: {error.str()}")
     if error.code() in _RECORD_ERRORS:
         return ResultRefused(f"cannot be written to {topic}: {error.str()}")
     return SinkFailed(f"cannot write to {topic}: {error.str()}")

@@ -96,13 +96,16 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     )
     properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer, job.room)
     start = job.start
+    agent = app.agent_for(job.topic)
+    # A producer that asks for a topic can make it: the input may just have been deleted.
+    writes = agent.dead_letter or agent.output
     atomic = (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE
     if atomic:
         place = TopicPartition(job.topic, job.partition)
         producer = Producer(kafka.transactional(properties_out, app.group, place))
         transactions = TransactionalSink(producer, place, watch.alive, statistics.sink)
         consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
-        _await_brokers(producer, job.topic)  # or its id, too, would take 500 ms
+        _await_brokers(producer, writes)  # or its id, too, would take 500 ms
         # A consumer that is connected before it has a partition would look for that one's leader a second later.
         _await_brokers(consumer, job.topic)
         start = begin(transactions, consumer, start)
@@ -112,14 +115,13 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         sink = KafkaSink(producer, statistics.sink)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
-    agent = app.agent_for(job.topic)
     most = min(settings.batch_size, settings.flush_records or settings.batch_size)
     if agent.delay:
         most = min(most, ahead(job.room).records)
     reading = KafkaSource(consumer, job.topic, job.partition, start, most, statistics.source)
     source: Source = DelayedSource(reading, agent.delay, ahead(job.room)) if agent.delay else reading
     if not atomic:  # whose producer has waited before
-        _await_brokers(producer, job.topic)
+        _await_brokers(producer, writes)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}
     return PartitionTask(
         agent,
@@ -153,8 +155,8 @@ def _killed_by(killer: Killer) -> WorkerKiller:
     return error
 
 
-def _await_brokers(client: Producer | Consumer, topic: str) -> None:
-    """Wait for a client's connection; while brokers are away, not for long.
+def _await_brokers(client: Producer | Consumer, topic: str | None) -> None:
+    """Wait for a client's connection, by asking for a topic (None: for all); while brokers are away, not for long.
 
     What an idempotent producer is given before that waits 500 ms for its next look: so would every worker's first
     results, and be repeated when it dies meanwhile. The consumer connects at the same time.

@@ -1,6 +1,8 @@
 """An app for tests of a worker's life: its start and its import do what the environment says."""
 
+import multiprocessing
 import os
+import subprocess
 import threading
 import time
 
@@ -34,6 +36,18 @@ def end() -> None:
 @app.agent("in", value=str, output="out", codec="raw")
 def handle(text: str) -> str:
     return text.upper()
+
+
+@app.agent("spawning", value=str, output="out", codec="raw")
+def spawn(_text: str) -> str:
+    """Ends a program and a process that it has started, as a user's code would."""
+    program = subprocess.Popen(["sleep", "60"])
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    process.start()
+    program.terminate()
+    process.terminate()
+    process.join(10)
+    return f"{program.wait(10)} {process.exitcode}"
 
 
 @app.agent("hanging", value=str, codec="raw")

@@ -63,7 +63,9 @@ def test_each_comes_to_its_end(scene: Scene, tmp_path: Path, guarantee: str) -> 
     assert letters.keys() == {6}
     for topic in topics:
         assert list(scene.topics.partitions(topic)) == [0]
-        assert scene.topics.config(topic)["cleanup.policy"] == "delete"
+        config = scene.topics.config(topic)
+        assert (config["cleanup.policy"], config["retention.bytes"]) == ("delete", "-1")
+        assert int(config["retention.ms"]) > 7 * 86_400_000
     # Each was seen in its own place at every attempt, wherever it was read from.
     for seq, failures in ATTEMPTS.items():
         seen = (tmp_path / str(seq)).read_text().splitlines()

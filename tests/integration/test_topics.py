@@ -23,6 +23,20 @@ def test_new_partitions_get_workers(make_scene: MakeScene, protocol: str) -> Non
     assert {seen.partition for seen in results.seen} == set(range(4))
 
 
+def test_what_a_new_partition_has_before_it_is_noticed_is_read_whatever_start_says(make_scene: MakeScene) -> None:
+    scene = make_scene(partitions=2)
+    env = {"KAFKA_TOPIC_METADATA_REFRESH_INTERVAL_MS": "3000", "POOL_START": "latest"}
+    scene.topics.send(scene.input, [reading(1000)])
+    pool = scene.pool(env=env).wait_running(2)
+    scene.topics.grow(scene.input, 4)
+    scene.topics.send(scene.input, map(reading, range(100)))
+    assert len(pool.workers()) == 2, "they were noticed before anything was there"
+    pool.wait_running(4)
+    results = scene.wait_done()
+    assert results.missing(100) == set()
+    assert {seen.seq for seen in results.seen} == set(range(100)), "what was there before the group is passed over"
+
+
 def test_with_a_memory_budget_new_partitions_leave_less_for_each_worker(make_scene: MakeScene) -> None:
     """Also where each of two pools has no more workers than there were partitions: it may come to have them all."""
     scene = make_scene(partitions=2)
@@ -59,5 +73,7 @@ def test_dead_letter_topics_are_made_with_room(make_scene: MakeScene) -> None:
     scene.topics.create_named(scene.input, 3, {"max.message.bytes": "2000000"})
     pool = scene.pool().wait_running(3)
     assert scene.topics.partitions(scene.dead) == [0, 1, 2]
-    assert scene.topics.config(scene.dead)["max.message.bytes"] == str(2_000_000 + 64 * 1024)
+    config = scene.topics.config(scene.dead)
+    assert config["max.message.bytes"] == str(2_000_000 + 64 * 1024)
+    assert (config["retention.ms"], config["retention.bytes"], config["cleanup.policy"]) == ("-1", "-1", "delete")
     assert pool.terminate() == ExitCode.OK

@@ -1,7 +1,7 @@
 """Topics of a real broker: made, filled, read to their end."""
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from confluent_kafka import (
@@ -64,6 +64,14 @@ class Topics:
         """Give a topic more partitions."""
         self._admin.create_partitions([NewPartitions(name, partitions)])[name].result(TIMEOUT)
         self.wait_partitions(name, partitions)
+
+    def delete(self, name: str) -> None:
+        """Delete a topic."""
+        self._admin.delete_topics([name])[name].result(TIMEOUT)
+
+    def names(self) -> Collection[str]:
+        """All topics; to ask for one by name can make it, where the broker does that."""
+        return self._admin.list_topics(timeout=TIMEOUT).topics.keys()
 
     def wait_partitions(self, name: str, partitions: int) -> None:
         """Wait until the broker tells of that many partitions."""

@@ -94,6 +94,11 @@ def test_a_start_may_be_a_time_of_toml() -> None:
     assert loaded(toml="start = 2026-01-31T12:00:00Z").settings.start == 1769860800000
 
 
+def test_a_start_is_not_before_1970() -> None:
+    with pytest.raises(ConfigInvalid, match="must be earliest, latest"):
+        loaded(toml="start = -2")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     [
@@ -107,6 +112,7 @@ def test_a_start_may_be_a_time_of_toml() -> None:
         ("http", "9404", "HOST:PORT, or empty"),
         ("app", "iot.alerts", "MODULE:APP, as in iot.alerts:app"),
         ("start", "yesterday", "earliest, latest, a time such as"),
+        ("start", "-1", "earliest, latest, a time such as"),
         ("group", " ", "a name"),
     ],
 )

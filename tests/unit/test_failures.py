@@ -8,7 +8,7 @@ from tests.unit.task_parts import Bench, Brokers, records
 from workers import App, Reject, Retry
 from workers.endings import RecordFatal, SinkFailed
 from workers.errors import ResultRefused
-from workers.sink import Parcel, TimestampRefused
+from workers.sink import Parcel, TimestampRefused, TopicRefused
 from workers.slot import COMMITTABLE, DEAD_LETTERS, POSITION, RETRIES
 
 DEAD = "in.group.dead"
@@ -100,8 +100,18 @@ def test_a_letter_whose_time_is_refused_goes_without_it_but_whole() -> None:
 
 def test_a_letter_that_nobody_takes_holds_the_offset() -> None:
     bench = Bench(echo(), records(b"a"), brokers=refuse(lambda _: True))
-    with pytest.raises(SinkFailed, match="without its value was refused, too: too large"):
+    with pytest.raises(SinkFailed, match="can have nothing less in it: too large"):
         bench.run()
+    assert bench.committable == 0
+
+
+def test_a_letter_whose_topic_is_away_keeps_its_value_and_holds_the_offset() -> None:
+    """Once the topic is there again, a successor sends it whole."""
+    brokers = refuse(lambda _: True, TopicRefused)
+    bench = Bench(echo(), records(b"a"), brokers=brokers)
+    with pytest.raises(SinkFailed, match="can have nothing less in it: too large"):
+        bench.run()
+    assert brokers.letters() == []
     assert bench.committable == 0
 
 

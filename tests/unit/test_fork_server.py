@@ -199,6 +199,17 @@ def test_signals_to_the_process_group_harm_nothing(server: Server) -> None:
     assert server.process.poll() is None
 
 
+def test_what_a_handler_starts_can_be_terminated(server: Server, broker: str) -> None:
+    produce(broker, b"x", topic="spawning")
+    life = server.fork("spawning")
+    assert next_of(life.channel) == Ready()
+    wait_for(lambda: life.words[COMMITTABLE] == 1, 20)
+    reader = Consumer({"bootstrap.servers": broker, "group.id": uuid.uuid4().hex, **QUIET})
+    partitions = reader.list_topics("out", timeout=10).topics["out"].partitions
+    reader.assign([TopicPartition("out", number, 0) for number in partitions])
+    wait_for(lambda: any(message.value() == b"-15 -15" for message in reader.consume(100, 0.1)), 10)
+
+
 def test_a_worker_that_is_killed_is_told_of_and_another_takes_its_slot(server: Server) -> None:
     life = server.fork("in")
     os.kill(life.pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """What the member says of itself, and what ends it for good; it joins no group here."""
 
 from collections.abc import Iterator, Sequence
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError
@@ -54,6 +55,18 @@ def test_a_wrong_secret_ends_who_never_joined(member: Membership) -> None:
     member._on_error(KafkaError(KafkaError._AUTHENTICATION))
     with pytest.raises(GroupRefused, match=r"sasl\.username"):
         member.poll()
+
+
+def test_a_wrong_secret_is_waited_out_by_a_member_without_a_partition(
+    member: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        consumer = SimpleNamespace(memberid=lambda: "m", consumer_group_metadata=lambda: b"")
+        patched.setattr(member, "_consumer", consumer)
+        patched.setattr("supervisor.membership.generation_of", lambda _: 1)
+        assert member.identity().joined
+    member._on_error(KafkaError(KafkaError._AUTHENTICATION))
+    member.poll()
 
 
 def test_identity() -> None:

@@ -1,6 +1,7 @@
 """`offsets` shows where a group stands, and moves it only when it is stopped and told to."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -170,3 +171,21 @@ def test_a_refusal_says_whose_offsets_and_what_to_do(brokers: KnownBrokers, monk
         OffsetsKept, match="offsets of group alerts-group: Group authorization failed; grant this client"
     ):
         offsets.show(GROUP, ())
+
+
+def test_what_waits_for_another_attempt_is_shown_and_never_reset(
+    brokers: KnownBrokers, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retry topic is not the app's input: to begin with `readings` anew is not to try again what failed there."""
+    (tmp_path / "retrying_app.py").write_text(
+        "from workers import App, Retry\n"
+        "app = App('alerts-group', retries=Retry(delayed=['10s']))\n"
+        "app.agent('readings', value=bytes)(lambda value: None)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(brokers, "topics", lambda: {"readings": 1, "readings.alerts-group.retry.10s": 1})
+    settings = Settings(app="retrying_app:app")
+    offsets.show(settings, ())
+    assert {row[0] for row in rows(capsys)} >= {"readings", "readings.alerts-group.retry.10s"}
+    offsets.reset(settings, "earliest", (), (), execute=True)
+    assert brokers.written == {TopicPartition("readings", 0): 10}

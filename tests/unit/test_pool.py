@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from supervisor.partition import AssignedPartition
-from supervisor.pool import START_ATTEMPTS, WorkersCannotStart
+from supervisor.pool import MOST_FORKS, START_ATTEMPTS, WorkersCannotStart
 from supervisor.starts import Start
 from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, B, C, Clock, Stage
@@ -353,3 +353,15 @@ def test_a_new_proof_of_membership_goes_to_all_that_stay_and_to_no_other(stage: 
     stage.pool.on_fork(Forked(second.worker, PID + 1))
     stage.die(PID + 1)
     assert stage.forks.hears(second) is None, "lost: it is told nothing more"
+
+
+def test_no_more_workers_are_asked_for_than_the_fork_server_can_be_told_of(clock: Clock) -> None:
+    """It answers each while it is told of the next: neither may wait for the other to read."""
+    stage = Stage(slots=3 * MOST_FORKS)
+    stage.assign({TopicPartition(A.topic, number): 0 for number in range(2 * MOST_FORKS)})
+    assert len(stage.forks.jobs) == MOST_FORKS
+    for job in stage.forks.jobs[:5]:
+        stage.pool.on_fork(Forked(job.worker, PID + job.worker))
+    stage.pool.reconcile(0)
+    assert len(stage.forks.jobs) == MOST_FORKS + 5
+    stage.close()

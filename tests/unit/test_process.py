@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from supervisor.limits import WorkerLimits
-from supervisor.process import DUMP_SECONDS, LOOK_SECONDS, OUTAGE_SECONDS, Worker, cause_of
+from supervisor.process import DUMP_SECONDS, LOOK_SECONDS, OUTAGE_SECONDS, UNCONFIRMED_SECONDS, Worker, cause_of
 from supervisor.recycling import Recycling
 from supervisor.suspects import blame
 from tests.support.wait import wait_for
@@ -119,6 +119,22 @@ def test_one_that_was_never_forked_is_dead_when_nobody_holds_its_channel(scene: 
     scene.worker.close()
 
 
+def test_a_fork_server_that_does_not_answer_is_found_out(scene: Scene) -> None:
+    patient = WorkerLimits(silence=3600)
+
+    def overdue(seconds: float) -> bool:
+        scene.worker.watch_life(seconds, patient)
+        return scene.worker.overdue
+
+    assert [overdue(UNCONFIRMED_SECONDS), overdue(1.0)] == [False, True]
+    scene.worker.forked(os.getpid())
+    assert not overdue(UNCONFIRMED_SECONDS + 1)
+    scene.theirs.close()
+    scene.hear()
+    assert overdue(UNCONFIRMED_SECONDS + 1), "it has hung up, and nobody says that it is dead"
+    scene.worker.close()
+
+
 def test_a_hung_worker_writes_its_stacks_and_dies(scene: Scene) -> None:
     process = scene.spawn()
     scene.worker.forked(process.pid)
@@ -183,7 +199,8 @@ def test_the_time_that_a_worker_was_stopped_is_not_its_records(scene: Scene) -> 
 
 
 @pytest.mark.parametrize(
-    ("status", "cause"), [(None, "its fork server died"), (9, "signal SIGKILL"), (65 << 8, "exit code 65")]
+    ("status", "cause"),
+    [(None, "its fork server died"), (9, "signal SIGKILL"), (35, "signal 35"), (65 << 8, "exit code 65")],
 )
 def test_cause(scene: Scene, status: int | None, cause: str) -> None:
     assert cause_of(scene.worker, status) == cause

@@ -2,12 +2,14 @@
 
 import resource
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from supervisor import recycling
 from supervisor.limits import WorkerLimits
+from supervisor.process import _stopped
 from supervisor.recycling import JITTER, Memory, Reason, Recycling, bound, memory_of
 from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, Clock, Stage
@@ -127,6 +129,16 @@ def test_memory_counts_behind_a_record(monkeypatch: pytest.MonkeyPatch, clock: C
     assert look(busy=True) is Reason.MEMORY
     assert watched.due(NOBODY, busy=False) is None, "it is looked at once a second"
     assert look(busy=False) is Reason.MEMORY
+
+
+def test_a_process_may_have_a_name_that_is_not_utf_8() -> None:
+    named = "import ctypes, sys; ctypes.CDLL(None).prctl(15, b'caf\\xc3', 0, 0, 0); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", named], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert memory_of(process.pid) is not None
+        assert not _stopped(process.pid)
+        process.kill()
 
 
 def test_a_bound_process_cannot_take_much_more() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.messages import message
 from tests.unit.task_parts import Bench
-from workers import App
+from workers import App, Output, Record
 from workers.records import Headers
 from workers.replay import REPLAY_GROUP, Replays
 from workers.slot import RECORDS, SKIPPED
@@ -31,6 +31,18 @@ def test_only_what_is_for_us_is_handled(batch: int | None) -> None:
     assert bench.brokers.values() == [b"1", b"2", b"4"]
     assert bench.position == bench.committable == 6
     assert (bench.words[RECORDS], bench.words[SKIPPED]) == (3, 3)
+
+
+def test_a_result_that_passes_the_headers_on_is_for_every_group() -> None:
+    app = App("group")
+
+    @app.agent("in", value=bytes, output="out")
+    def pass_on(value: bytes, record: Record) -> Output:
+        return Output(value, headers=record.headers)
+
+    bench = Bench(app, Batch([message(b"0", offset=0, headers=[("other", b"x"), *OURS])]))
+    bench.run()
+    assert [parcel.headers for parcel in bench.brokers.taken] == [[("other", b"x")]]
 
 
 def test_where_nothing_is_for_us_the_position_passes_all_the_same() -> None:

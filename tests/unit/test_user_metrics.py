@@ -96,6 +96,13 @@ def test_a_successor_in_a_slot_goes_on_from_its_predecessor(metrics: UserMetrics
     assert sorted(metrics.directory.iterdir()) == files
 
 
+def test_only_what_an_earlier_supervisor_left_is_removed(tmp_path: Path) -> None:
+    run_workers(tmp_path, "0")
+    (tmp_path / "devices.db").write_text("the app's own")
+    UserMetrics(str(tmp_path)).close()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["devices.db", "lock"]
+
+
 def test_what_the_import_of_the_app_counted_is_there(metrics: UserMetrics) -> None:
     run_workers(metrics.directory, "0")
     assert value(metrics, "plain_total") == 101

@@ -30,7 +30,7 @@ def test_a_letter_without_its_value_may_be_refused_for_its_neighbours(parts: Par
     assert parts.care.alone(6)
     assert parts.care.condemned == {}
     parts.sink._suspected.append(refused)
-    with pytest.raises(SinkFailed, match="without its value"):
+    with pytest.raises(SinkFailed, match="can have nothing less in it"):
         parts.offsets.rewind(cause)
 
 
