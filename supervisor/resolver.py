@@ -57,20 +57,20 @@ class Resolver:
         self._questions: list[Question] = []
         self._not_before = 0.0
         self._late: set[TopicPartition] = set()
-        """Partitions that had no answer the last time: asked by themselves, they keep no other waiting."""
+        """Partitions that had no answer the last time: asked again by themselves, they keep no other waiting."""
 
     def turn(self) -> None:
         """Take the answers that have come, and ask for what nobody has asked for yet."""
         for question in [question for question in self._questions if question.answer.done()]:
             self._questions.remove(question)
             self._take(question)
-        if monotonic() < self._not_before:
-            return
         asked = {id(partition) for question in self._questions for partition in question.partitions}
         waiting = [p for p in self._partitions.values() if p.state is PartitionState.RESOLVING and id(p) not in asked]
         together: dict[tuple[bool, bool], list[AssignedPartition]] = {}
         for partition in waiting:
-            together.setdefault((self._whole(partition.name), partition.name in self._late), []).append(partition)
+            late = partition.name in self._late
+            if not late or monotonic() >= self._not_before:
+                together.setdefault((self._whole(partition.name), late), []).append(partition)
         for (whole, _), partitions in together.items():
             self._ask(partitions, "earliest" if whole else self._policy)
 
@@ -88,7 +88,6 @@ class Resolver:
             return
         self._late -= names
         if refused:
-            self._late |= refused.keys()
             self._retry(refused, "; ".join(sorted({error.str() for error in refused.values()})))
         for partition in question.partitions:
             current = partition.state is PartitionState.RESOLVING and self._partitions.get(partition.name) is partition
@@ -96,6 +95,7 @@ class Resolver:
                 self._on_start(partition, starts[partition.name])
 
     def _retry(self, names: Iterable[TopicPartition], message: str) -> None:
+        self._late.update(names)
         self._not_before = monotonic() + RETRY_SECONDS
         texts = sorted(map(str, names))
         log.warning("start_offsets_unanswered", partitions=texts, message=message, retry_in=RETRY_SECONDS)
