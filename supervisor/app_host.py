@@ -50,8 +50,8 @@ class AppHost:
     def turn(self) -> None:
         """After a death: once every worker of the dead server is confirmed dead, start another. End one that hangs."""
         if not self._dead and self._pool.unconfirmed():
-            log.error("fork_server_hangs", consequence="it is killed, and with it all workers; another is started")
-            self.replace()
+            log.error("fork_server_hangs", consequence="it is killed, and another is started")
+            self._died()
         if self._dead and self._pool.bury_orphans() and monotonic() >= self._start_at:
             self._server.close()
             self.start()

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, cast
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+)
 from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import (
     AdminClient,
@@ -162,7 +169,10 @@ class Brokers:
             return {}
         found = {}
         for position, future in self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS).items():
-            found[TopicPartition(position.topic, position.partition)] = self._result(future).offset
+            name = TopicPartition(position.topic, position.partition)
+            found[name] = self._result(future).offset
+            if found[name] == OFFSET_INVALID:  # which librdkafka gives, with no error
+                raise BrokersRefused(f"the leader of {name} does not answer", "_TIMED_OUT")
         return found
 
     def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:

@@ -58,10 +58,11 @@ def _name(app: App | None, group: str | None, topic: str, counts: Mapping[str, i
         if agent.dead_letter is None:
             raise TopicUnknown(f"the agent of {topic} has dead_letter=None: what fails there stops its partition")
         return agent.dead_letter
-    if (base := base_of(topic)) is not None:
-        return f"{base}.dead"
     of_group = f"{topic}.{group}.dead"
-    return of_group if group is not None and of_group in counts else topic
+    if group is not None and of_group in counts:
+        return of_group
+    base = base_of(topic)
+    return topic if base is None else f"{base}.dead"
 
 
 def _agent(app: App, topic: str) -> Agent | None:

@@ -42,7 +42,14 @@ class ForkServer:
         numbers = [theirs.fileno(), slots_fd, table.slots, os.getpid()]
         for fd in numbers[:2]:
             os.set_inheritable(fd, True)
-        self.pid = os.posix_spawn(sys.executable, [*command, *map(str, numbers)], os.environ)
+        self.pid = os.posix_spawn(
+            sys.executable,
+            [*command, *map(str, numbers)],
+            os.environ,
+            # Out of reach of the terminal's Ctrl-C, which would end what a handler has started, and of its input.
+            file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
+            setpgroup=0,
+        )
         theirs.close()
         self._pidfd = os.pidfd_open(self.pid)
         self._selector = selector

@@ -69,17 +69,12 @@ def _run(settings: Settings) -> ExitCode:
 
 
 def allow_files(workers: int) -> None:
-    """Raise this process's limit of open files to what so many workers take.
-
-    Raises:
-        ConfigInvalid: more than may be.
-    """
+    """Raise this process's limit of open files to what so many workers take, as far as it may be raised."""
     needed = _FILES + _FILES_OF_WORKER * workers
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and needed > hard:
-        raise ConfigInvalid(
-            f"max_workers {workers} takes {needed} open files, and {hard} are allowed: lower it, or raise the limit"
-            " (ulimit -Hn; systemd: LimitNOFILE=)"
-        )
+        cure = "lower max_workers, or raise the limit (ulimit -Hn; systemd: LimitNOFILE=)"
+        log.warning("open_files_limited", allowed=hard, needed=needed, max_workers=workers, cure=cure)
+        needed = hard
     if soft != resource.RLIM_INFINITY and needed > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))

@@ -6,7 +6,7 @@ An `assign()` at a logical offset costs a worker 500 ms; and only here can be se
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
@@ -111,15 +111,20 @@ def _refresh_leaders(admin: AdminClient, names: Iterable[TopicPartition]) -> Non
 def _offsets(
     admin: AdminClient, names: Iterable[TopicPartition], spec: OffsetSpec, refused: dict[TopicPartition, KafkaError]
 ) -> dict[TopicPartition, int]:
-    """The offsets of those that have one to tell."""
+    """The offsets of those that have one. Where a leader is out of reach, librdkafka gives none, and no error."""
     asked = {KafkaPartition(*name): spec for name in names}
     found: dict[TopicPartition, int] = {}
     for partition, answer in (admin.list_offsets(asked, request_timeout=REQUEST_SECONDS) if asked else {}).items():
         name = TopicPartition(partition.topic, partition.partition)
         try:
-            found[name] = answer.result().offset
+            offset = answer.result().offset
         except KafkaException as error:
             refused[name] = error.args[0]
+            continue
+        if offset == OFFSET_INVALID:
+            refused[name] = KafkaError(KafkaError._TIMED_OUT, "its leader does not answer")
+        else:
+            found[name] = offset
     return found
 
 

@@ -102,7 +102,7 @@ class Suspects:
         """
         offset = death.position
         if offset < self.careful_until:
-            self._killers[offset] = Killer(cause, self._deaths(offset) + 1, death.stacks[-STACKS:])
+            self._killers[offset] = Killer(cause, self._deaths(offset) + 1, _tail(death.stacks, STACKS))
         else:
             self._unnamed = range(offset, death.polled)
         self.careful_until = max(self.careful_until, death.polled)
@@ -120,7 +120,7 @@ class Suspects:
         killers = {offset: killer for offset, killer in self._killers.items() if killer.deaths >= self._after}
         # All that the next worker is told goes into one packet.
         most = STACKS_TOGETHER // max(1, len(killers))
-        return {offset: structs.replace(killer, stacks=killer.stacks[-most:]) for offset, killer in killers.items()}
+        return {offset: structs.replace(it, stacks=_tail(it.stacks, most)) for offset, it in killers.items()}
 
     def _deaths(self, offset: int) -> int:
         """How many workers a record has killed before, the one without a name included."""
@@ -130,3 +130,7 @@ class Suspects:
             self._unnamed = range(0)
             deaths += 1
         return deaths
+
+
+def _tail(text: str, most: int) -> str:
+    return text[max(0, len(text) - most) :]

@@ -44,7 +44,7 @@ class TopicsReady(Struct, frozen=True):
     inputs: dict[str, int]
     """Input and retry topics that are there, with their largest message in bytes."""
     counts: dict[str, int]
-    """How many partitions those inputs have."""
+    """How many partitions those inputs had that were not just made."""
     missing: tuple[str, ...]
     """Input topics that are not."""
     missing_outputs: tuple[str, ...]
@@ -99,7 +99,7 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
                 made.append(tier.topic)
     return TopicsReady(
         inputs=sizes | {t.topic: sizes[a.topic] + ENVELOPE_BYTES for a in inputs for t in a.tiers},
-        counts={agent.topic: there[agent.topic] for agent in inputs},
+        counts={agent.topic: there[agent.topic] for agent in inputs if agent.topic not in made},
         missing=tuple(a.topic for a in app.agents if a.topic not in there),
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),
@@ -150,8 +150,9 @@ def _make_dead_letters(
     config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), "retention.ms": "-1", **KEPT}
     names = " and ".join(agent.name for agent in served)
     cure = (
-        f"create it with {partitions} partitions and {_told(config)}, allow this user to create it,"
-        f" or give {names} dead_letter=None (a failing record then stops its partition)"
+        f"create it with {partitions} partitions and {_told(config)} (or less time, where that is refused: letters go"
+        f" once their records are older), allow this user to create it, or give {names} dead_letter=None (a failing"
+        " record then stops its partition)"
     )
     _make(admin, topic, partitions, config, cure)
 

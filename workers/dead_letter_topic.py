@@ -4,14 +4,15 @@ from time import time_ns
 from typing import NamedTuple
 
 import msgspec
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, Message
 
 from workers.agent import Agent
 from workers.dead_letter import DeadLetter, envelope
 from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
+from workers.errors import ResultRefused
 from workers.origin import origin_of
 from workers.outbox import Outbox
-from workers.sink import Parcel, TimestampRefused, TopicRefused
+from workers.sink import TOPIC_ERRORS, Parcel
 from workers.slot import DEAD_LETTERS, DELAYED
 
 
@@ -91,13 +92,13 @@ class DeadLetterTopic:
             RecordFatal: there are no dead letters.
             SinkFailed: nothing can be left out any more; the record's offset must not pass.
         """
-        letter = sent.letter
+        letter, code = sent.letter, refused.code if isinstance(refused, ResultRefused) else None
         if sent.later:
             sent.error.add_note(f"It could not wait for its next attempt: {refused}")
             self.send(sent.message, sent.error, sent.attempts)
-        elif isinstance(refused, TimestampRefused) and letter.timestamp:
+        elif code == KafkaError.INVALID_TIMESTAMP and letter.timestamp:
             self._post(sent._replace(letter=letter.without_timestamp()))
-        elif sent.whole and not isinstance(refused, TopicRefused):
+        elif sent.whole and code not in TOPIC_ERRORS:
             self._post(sent._replace(letter=letter.without_value(str(refused)), whole=False))
         else:
             raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}") from refused

@@ -63,7 +63,16 @@ class EncodeFailed(RecordRefused):
 
 
 class ResultRefused(RecordRefused):
-    """A handler returned what cannot be produced: a list in a list, a coroutine, a result without a topic."""
+    """A handler returned what cannot be produced: a list in a list, a coroutine, a result without a topic.
+
+    Args:
+        message: why.
+        code: Kafka's error code, where the brokers or the client refused it.
+    """
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Reject(RecordRefused):

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import threading
 
 from workers.endings import WorkerExit
 
@@ -29,7 +30,7 @@ def adopt_orphans() -> None:
 
 
 def ignore_group_signals() -> None:
-    """Leave Ctrl-C, TERM and HUP to the supervisor: they reach the whole process group, and only it decides.
+    """Leave Ctrl-C, TERM and HUP to the supervisor: service managers send them to all processes, and only it decides.
 
     Handlers that do nothing, as what is ignored (SIG_IGN) would stay so in the programs that a user's code starts, and
     these could not be terminated.
@@ -40,12 +41,13 @@ def ignore_group_signals() -> None:
 
 def heed_signals_in_children() -> None:
     """Have the processes that this one forks, as `multiprocessing` does, heed those signals again."""
+    masks = threading.local()
 
     def block() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, _OF_GROUP)
+        masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _OF_GROUP)
 
     def unblock() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_GROUP)
+        signal.pthread_sigmask(signal.SIG_SETMASK, masks.before)
 
     def heed() -> None:
         for number in _OF_GROUP:

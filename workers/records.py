@@ -138,7 +138,7 @@ def mend_headers(message: Message) -> Headers:
     """
     headers: Headers = [(UNREADABLE, b"a header's name is not UTF-8")]
     message.set_headers(headers)  # type: ignore[arg-type]
-    return headers
+    return list(headers)
 
 
 def offset_of(message: Message) -> int:

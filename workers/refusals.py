@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from confluent_kafka import Message
+from confluent_kafka import KafkaError, Message
 
 from workers.care import Condemned
 from workers.dead_letter_topic import SentLetter
@@ -11,7 +11,7 @@ from workers.endings import SinkFailed
 from workers.errors import ResultRefused
 from workers.outbox import Attempted
 from workers.records import offset_of
-from workers.sink import Refusal, TimestampRefused, TopicRefused
+from workers.sink import TOPIC_ERRORS, Refusal
 
 
 def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
@@ -37,9 +37,9 @@ def _with_less(sent: SentLetter, refused: ResultRefused) -> Condemned:
     if sent.later:
         return Condemned(sent.error, sent.attempts)
     timed = sent.letter.timestamp != 0
-    if timed and isinstance(refused, TimestampRefused):
+    if timed and refused.code == KafkaError.INVALID_TIMESTAMP:
         return Condemned(sent.error, sent.attempts, whole=sent.whole, timed=False)
-    if not sent.whole or isinstance(refused, TopicRefused):
+    if not sent.whole or refused.code in TOPIC_ERRORS:
         raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}")
     return Condemned(sent.error, sent.attempts, whole=False, timed=timed)
 

@@ -28,7 +28,7 @@ BATCH_ERRORS: Final = frozenset(
 """Refusals of a whole batch, of which one message may be the cause, or even only their number."""
 
 
-_TOPIC_ERRORS: Final = frozenset(
+TOPIC_ERRORS: Final = frozenset(
     {
         KafkaError.TOPIC_EXCEPTION,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -40,17 +40,9 @@ _TOPIC_ERRORS: Final = frozenset(
 
 _RECORD_ERRORS: Final = frozenset(
     # The last is the client's word for a topic's name that is far too long.
-    {*BATCH_ERRORS, *_TOPIC_ERRORS, KafkaError._INVALID_ARG}
+    {*BATCH_ERRORS, *TOPIC_ERRORS, KafkaError._INVALID_ARG}
 )
 """Refusals that the next record need not meet: its record's failure. All others are the worker's."""
-
-
-class TimestampRefused(ResultRefused):
-    """The topic does not take a message of that time."""
-
-
-class TopicRefused(ResultRefused):
-    """There is no such topic, or not that partition of it: no message is taken."""
 
 
 class Parcel(msgspec.Struct, frozen=True, gc=False):
@@ -244,10 +236,6 @@ class KafkaSink:
 
 def failure_of(error: KafkaError, topic: str) -> ResultRefused | SinkFailed:
     """What an error of a message to `topic` means: its record's failure, or the worker's."""
-    if error.code() == KafkaError.INVALID_TIMESTAMP:
-        return TimestampRefused(f"cannot be written to {topic}: {error.str()}")
-    if error.code() in _TOPIC_ERRORS:
-        return TopicRefused(f"cannot be written to {topic}: {error.str()}")
     if error.code() in _RECORD_ERRORS:
-        return ResultRefused(f"cannot be written to {topic}: {error.str()}")
+        return ResultRefused(f"cannot be written to {topic}: {error.str()}", error.code())
     return SinkFailed(f"cannot write to {topic}: {error.str()}")

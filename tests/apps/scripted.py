@@ -3,6 +3,7 @@
 import ctypes
 import faulthandler
 import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,10 @@ def _reject(reading: Reading) -> None:
 
 def _sleep(reading: Reading) -> None:
     time.sleep(reading.seconds)
+
+
+def _run_program(reading: Reading) -> None:
+    subprocess.run(["sleep", str(reading.seconds)], check=True)
 
 
 def _work(reading: Reading) -> None:
@@ -94,6 +99,7 @@ _DEEDS: Mapping[str, Callable[[Reading], None]] = {
     "fail at length": _fail_at_length,
     "reject": _reject,
     "sleep": _sleep,
+    "run program": _run_program,
     "work": _work,
     "hold": _hold,
     "spin": _spin,

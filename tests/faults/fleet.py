@@ -9,7 +9,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
 from typing import Final
 
 from tests.support.pool import Pool
-from tests.support.process import descendants, group_of, running
+from tests.support.process import descendants, running, session_of, signal_session
 from tests.support.wait import wait_for
 from workers.errors import ExitCode
 
@@ -59,18 +59,18 @@ class Member:
         self._seen |= found
         return found
 
-    def signal(self, number: Signals, *, group: bool = False) -> None:
-        """Send it a signal; with `group` its workers, too."""
+    def signal(self, number: Signals, *, whole: bool = False) -> None:
+        """Send it a signal; with `whole` its workers, too."""
         self.look()
-        with suppress(ProcessLookupError):
-            if group:
-                os.killpg(self.pool.pid, number)
-            else:
+        if whole:
+            signal_session(self.pool.pid, number)
+        else:
+            with suppress(ProcessLookupError):
                 os.kill(self.pool.pid, number)
 
     def left(self) -> set[int]:
-        """Those of its processes that still run; what has got an ended one's id since is of another group."""
-        return {pid for pid in self._seen if running(pid) and group_of(pid) == self.pool.pid}
+        """Those of its processes that still run; what has got an ended one's id since is of another session."""
+        return {pid for pid in self._seen if running(pid) and session_of(pid) == self.pool.pid}
 
 
 class Fleet:
@@ -120,21 +120,21 @@ class Fleet:
         member.state = State.KILLED
         member.signal(SIGKILL)
 
-    def freeze(self, member: Member, *, group: bool) -> None:
-        """SIGSTOP it; with `group` its workers, too."""
+    def freeze(self, member: Member, *, whole: bool) -> None:
+        """SIGSTOP it; with `whole` its workers, too."""
         member.state = State.FROZEN
-        member.signal(SIGSTOP, group=group)
+        member.signal(SIGSTOP, whole=whole)
 
     def thaw(self, member: Member) -> None:
         """Let it go on, unless something else has become of it."""
-        member.signal(SIGCONT, group=True)
+        member.signal(SIGCONT, whole=True)
         if member.state is State.FROZEN:
             member.state = State.UP
 
     def remove(self, member: Member) -> None:
         """SIGTERM it."""
         member.state = State.LEAVING
-        member.signal(SIGCONT, group=True)
+        member.signal(SIGCONT, whole=True)
         member.signal(SIGTERM)
 
     def look(self) -> Sequence[Member]:
@@ -165,7 +165,7 @@ class Fleet:
     def close(self) -> None:
         """Kill whatever there is."""
         for member in self._members:
-            member.signal(SIGKILL, group=True)
+            member.signal(SIGKILL, whole=True)
             member.pool.process.wait()
         for pid in {pid for member in (*self._members, *self._ended) for pid in member.left()}:
             with suppress(ProcessLookupError):

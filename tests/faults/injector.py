@@ -49,8 +49,8 @@ class Injector:
             Fault.FREEZE_WORKER: self._freeze_worker,
             Fault.KILL_FORK_SERVER: self._kill_fork_server,
             Fault.KILL_SUPERVISOR: self._kill_supervisor,
-            Fault.FREEZE_SUPERVISOR: partial(self._freeze, group=False),
-            Fault.FREEZE_POOL: partial(self._freeze, group=True),
+            Fault.FREEZE_SUPERVISOR: partial(self._freeze, whole=False),
+            Fault.FREEZE_POOL: partial(self._freeze, whole=True),
             Fault.ADD_SUPERVISOR: self._add,
             Fault.REMOVE_SUPERVISOR: self._remove,
             Fault.RESTART_BROKER: partial(self._end_broker, number=SIGTERM),
@@ -98,10 +98,10 @@ class Injector:
             self._fleet.kill(member)
             self._timetable.after(planned.seconds, partial(self.start, "in place of a killed one"))
 
-    def _freeze(self, planned: Planned, *, group: bool) -> None:
+    def _freeze(self, planned: Planned, *, whole: bool) -> None:
         if (member := self._member(planned)) is not None:
             self._done(planned, supervisor=member.number)
-            self._fleet.freeze(member, group=group)
+            self._fleet.freeze(member, whole=whole)
             self._later(planned, partial(self._fleet.thaw, member), "thaw", supervisor=member.number)
 
     def _add(self, planned: Planned) -> None:

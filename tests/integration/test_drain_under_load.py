@@ -7,7 +7,9 @@ import pytest
 
 from tests.support.figures import Figures
 from tests.support.pool import PROTOCOLS
-from tests.support.scene import Scene
+from tests.support.process import descendants, name_of
+from tests.support.readings import reading
+from tests.support.scene import SCRIPTED, Scene
 
 pytestmark = pytest.mark.alone
 
@@ -35,14 +37,25 @@ def test_lag_is_what_was_never_handled(scene: Scene, protocol: str, figure: Figu
 
 
 @pytest.mark.parametrize("number", [SIGTERM, SIGINT])
-def test_a_signal_to_the_whole_process_group(scene: Scene, number: Signals) -> None:
+def test_a_signal_to_all_processes(scene: Scene, number: Signals) -> None:
     pool = scene.pool().wait_running()
     with scene.stream(rate=4000) as stream:
         stream.wait_sent(4000)
-        pool.signal_group(number)
+        pool.signal_all(number)
         assert pool.wait_exit(15) == 0
         pool.assert_gone()
         sent = stream.stop()
     handled = scene.topics.results(scene.output)
     assert handled.repeated == []
     assert scene.topics.lag(scene.group, scene.input) == sent - len(handled.seen)
+
+
+def test_ctrl_c_does_not_reach_what_a_handler_has_started(scene: Scene) -> None:
+    pool = scene.pool(SCRIPTED).wait_running()
+    scene.topics.send(scene.input, [reading(0, do="run program", seconds=3)])
+    pool.wait_for(lambda: any("sleep" in name for name in map(name_of, descendants(pool.pid))), 10, "the program")
+    pool.signal_group(SIGINT)
+    assert pool.wait_exit(15) == 0
+    scene.topics.results(scene.output).assert_exactly_once(1)
+    assert scene.topics.lag(scene.group, scene.input) == 0
+    assert scene.topics.read(scene.dead) == []

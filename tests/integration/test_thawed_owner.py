@@ -22,7 +22,7 @@ def test_its_transactions_are_fenced(scene: Scene, protocol: str) -> None:
     own = first.workers()
     with scene.stream(rate=RATE) as stream:
         stream.wait_sent(RATE)
-        first.signal_group(SIGSTOP)
+        first.signal_all(SIGSTOP)
         frozen = stream.sent
         second.wait_running(4, within=SESSION + 15)
         second.wait_for(lambda: all(p.rate > 0 for p in second.status().partitions), 15, "records of all partitions")
@@ -32,7 +32,7 @@ def test_its_transactions_are_fenced(scene: Scene, protocol: str) -> None:
         for pid in own.values():
             os.kill(pid, SIGCONT)
         wait_gone(set(own.values()), within=15)
-        first.signal_group(SIGCONT)
+        first.signal_all(SIGCONT)
         first.wait_event("partitions_lost", within=SESSION + 15)
         first.wait_running(2, within=30)
         second.wait_running(2)

@@ -28,5 +28,5 @@ def test_a_deleted_topic_is_not_made_again(make_scene: MakeScene, making_broker:
     topics.delete(scene.input)
     pool.wait_event("worker_died")
     wait_for(lambda: scene.input not in topics.names(), 10)
-    wait_while_true(lambda: scene.input not in topics.names(), 10, "it is there again")
+    wait_while_true(lambda: scene.input not in topics.names(), 5, "it is there again")
     assert pool.terminate() == ExitCode.OK

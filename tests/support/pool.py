@@ -12,7 +12,7 @@ from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 from typing import Any
 
 from supervisor.status import PartitionStatus, PoolStatus
-from tests.support.process import children, descendants, free_port, running, spawn, wait_gone
+from tests.support.process import children, descendants, free_port, running, signal_session, spawn, wait_gone
 from tests.support.wait import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -182,9 +182,14 @@ class Pool:
         return moment
 
     def signal_group(self, number: Signals) -> None:
-        """Send a signal to all its processes at once, as a terminal or a service manager does."""
+        """Send a signal to its process group, as a terminal does."""
         self._remember()
         os.killpg(self.pid, number)
+
+    def signal_all(self, number: Signals) -> None:
+        """Send a signal to each of its processes, as a service manager does."""
+        self._remember()
+        signal_session(self.pid, number)
 
     def signal_worker(self, partition: int, number: Signals) -> tuple[int, float]:
         """Send a partition's worker a signal; its process id, and when: seconds of the monotonic clock."""

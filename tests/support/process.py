@@ -107,11 +107,26 @@ def running(pid: int) -> bool:
     return _parent(pid) is not None
 
 
-def group_of(pid: int) -> int | None:
-    """The process group of `pid`; None where it is not there."""
+def name_of(pid: int) -> str:
+    """What `pid` runs, as the kernel names it; empty where it is not there."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+def session_of(pid: int) -> int | None:
+    """The session of `pid`; None where it is not there."""
     with suppress(ProcessLookupError):
-        return os.getpgid(pid)
+        return os.getsid(pid)
     return None
+
+
+def signal_session(leader: int, number: signal.Signals) -> None:
+    """Send a signal to a session's leader, and to all below it that are of its session, as a service manager does."""
+    for pid in (leader, *descendants(leader)):
+        with suppress(ProcessLookupError):
+            if session_of(pid) == leader:
+                os.kill(pid, number)
 
 
 def wait_gone(pids: set[int], *, within: float) -> None:

@@ -3,20 +3,21 @@
 from collections.abc import Callable
 
 import pytest
+from confluent_kafka import KafkaError
 
 from tests.unit.task_parts import Bench, Brokers, records
 from workers import App, Reject, Retry
 from workers.endings import RecordFatal, SinkFailed
 from workers.errors import ResultRefused
-from workers.sink import Parcel, TimestampRefused, TopicRefused
+from workers.sink import Parcel
 from workers.slot import COMMITTABLE, DEAD_LETTERS, POSITION, RETRIES
 
 DEAD = "in.group.dead"
 
 
-def refuse(judge: Callable[[Parcel], bool], kind: type[ResultRefused] = ResultRefused) -> Brokers:
+def refuse(judge: Callable[[Parcel], bool], code: int = KafkaError.MSG_SIZE_TOO_LARGE) -> Brokers:
     """Brokers that refuse what `judge` names."""
-    return Brokers(verdict=lambda parcel: kind("too large") if judge(parcel) else None)
+    return Brokers(verdict=lambda parcel: ResultRefused("too large", code) if judge(parcel) else None)
 
 
 def refuse_results() -> Brokers:
@@ -90,7 +91,7 @@ def test_a_letter_that_is_refused_goes_without_its_value() -> None:
 
 
 def test_a_letter_whose_time_is_refused_goes_without_it_but_whole() -> None:
-    brokers = refuse(lambda parcel: parcel.topic == "out" or parcel.timestamp > 0, TimestampRefused)
+    brokers = refuse(lambda parcel: parcel.topic == "out" or parcel.timestamp > 0, KafkaError.INVALID_TIMESTAMP)
     bench = Bench(echo(), records(b"a"), brokers=brokers)
     bench.run()
     (letter,) = brokers.letters()
@@ -107,7 +108,7 @@ def test_a_letter_that_nobody_takes_holds_the_offset() -> None:
 
 def test_a_letter_whose_topic_is_away_keeps_its_value_and_holds_the_offset() -> None:
     """Once the topic is there again, a successor sends it whole."""
-    brokers = refuse(lambda _: True, TopicRefused)
+    brokers = refuse(lambda _: True, KafkaError.UNKNOWN_TOPIC_OR_PART)
     bench = Bench(echo(), records(b"a"), brokers=brokers)
     with pytest.raises(SinkFailed, match="can have nothing less in it: too large"):
         bench.run()

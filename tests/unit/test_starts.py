@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from supervisor import resolver
@@ -42,8 +42,9 @@ HERE, ALSO_HERE, AWAY = (TopicPartition("in", number) for number in range(3))
 class Cluster:
     """An admin client and a reader in one, of brokers on which some partitions have no leader. All end at 9."""
 
-    def __init__(self, *leaderless: TopicPartition) -> None:
+    def __init__(self, *leaderless: TopicPartition, unreachable: tuple[TopicPartition, ...] = ()) -> None:
         self.leaderless = set(leaderless)
+        self.unreachable = unreachable
         self.asked: list[set[TopicPartition]] = []
 
     def committed(self, partitions: list[KafkaPartition], **_: Any) -> list[Any]:
@@ -60,6 +61,8 @@ class Cluster:
         answer: Future[Any] = Future()
         if name in self.leaderless:
             answer.set_exception(KafkaException(LEADERLESS))
+        elif name in self.unreachable:
+            answer.set_result(SimpleNamespace(offset=OFFSET_INVALID))  # as librdkafka does
         else:
             answer.set_result(SimpleNamespace(offset=2 if "EarliestSpec" in type(spec).__name__ else 9))
         return answer
@@ -112,6 +115,14 @@ def test_a_partition_without_a_leader_keeps_no_other_waiting(at_once: list[float
     at_once[0] += resolver.RETRY_SECONDS
     asked.turns()
     assert asked.found[AWAY] == Start(2, None, 9)
+
+
+@pytest.mark.parametrize("policy", ["earliest", "latest", 1])
+def test_a_leader_that_does_not_answer_is_no_log_that_lost_records(at_once: list[float], policy: object) -> None:
+    asked = Asked(Cluster(unreachable=(AWAY,)), policy)
+    at_once[0] = 10.0
+    asked.turns()
+    assert asked.found.keys() == {HERE, ALSO_HERE}
 
 
 def test_partitions_that_come_late_are_read_whole(at_once: list[float]) -> None:
