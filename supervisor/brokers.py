@@ -170,9 +170,7 @@ class Brokers:
         found = {}
         for position, future in self._admin.list_offsets(asked, request_timeout=ANSWER_SECONDS).items():
             name = TopicPartition(position.topic, position.partition)
-            found[name] = self._result(future).offset
-            if found[name] == OFFSET_INVALID:  # which librdkafka gives, with no error
-                raise BrokersRefused(f"the leader of {name} does not answer", "_TIMED_OUT")
+            found[name] = self._offset_at(name, future)
         return found
 
     def commit(self, group: str, offsets: Mapping[TopicPartition, int]) -> None:
@@ -190,6 +188,13 @@ class Brokers:
         if refused:
             where = ", ".join(f"{TopicPartition(p.topic, p.partition)}: {p.error.str()}" for p in refused)
             raise BrokersRefused(f"not committed: {where}", refused[0].error.name())
+
+    def _offset_at(self, name: TopicPartition, future: Future[Any]) -> int:
+        """The answer for one partition to a question for offsets."""
+        offset: int = self._result(future).offset
+        if offset == OFFSET_INVALID:  # which librdkafka gives, with no error, where a leader is out of reach
+            raise BrokersRefused(f"the leader of {name} does not answer", "_TIMED_OUT")
+        return offset
 
     def _answer(self, ask: Callable[[], Future[Any]]) -> Any:
         """What a broker answers; asked again while the group's coordinator moves."""

@@ -11,6 +11,7 @@ from supervisor.brokers import ANSWER_SECONDS, Brokers, BrokersRefused
 from supervisor.client_settings import taken_settings
 from supervisor.dead_marks import Ledger, Mark, Progress, decode, may_hold_mark
 from workers.kafka import offset_reader
+from workers.records import TopicPartition
 from workers.settings import Settings
 
 _NO_OFFSET: Final = -1
@@ -65,7 +66,8 @@ class DeadBrokers(Brokers):
         answers = self._admin.list_offsets(
             asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ANSWER_SECONDS
         )
-        return {position.partition: self._result(future).offset for position, future in answers.items()}
+        found = {TopicPartition(topic, position.partition): future for position, future in answers.items()}
+        return {name.partition: self._offset_at(name, future) for name, future in found.items()}
 
     def _marking_groups(self, topic: str, topic_id: str) -> list[str]:
         listed = self._answer(lambda: self._admin.list_consumer_groups(request_timeout=ANSWER_SECONDS))

@@ -20,7 +20,7 @@ from workers import metrics, worker
 from workers.app import App
 from workers.endings import WorkerExit
 from workers.errors import AppInvalid
-from workers.lifeline import heed_signals_in_children, ignore_group_signals, tie_to_parent
+from workers.lifeline import heed_signals_in_children, ignore_group_signals, leave_terminal, tie_to_parent
 from workers.loading import declaration, load_app
 from workers.log import configure
 from workers.protocol import (
@@ -60,6 +60,7 @@ def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
     """Serve until the supervisor closes its end."""
     ignore_group_signals()
     tie_to_parent(parent)
+    leave_terminal()
     channel: Channel[ToForkServer] = Channel(socket.socket(fileno=channel_fd), ToForkServer)
     setup = channel.receive()
     if not isinstance(setup, Setup):

@@ -5,6 +5,8 @@ import resource
 import sys
 from typing import Final, NoReturn
 
+from msgspec import structs
+
 from supervisor.http import Application, HttpServer
 from supervisor.membership import GroupRefused
 from supervisor.metrics import AllMetrics, PoolCollector
@@ -55,7 +57,7 @@ def _exit_code(error: PoolError) -> ExitCode:
 
 def _run(settings: Settings) -> ExitCode:
     adopt_orphans()
-    allow_files(settings.max_workers)
+    settings = structs.replace(settings, max_workers=allow_files(settings.max_workers))
     users = UserMetrics(settings.metrics_dir)
     try:
         supervisor = Supervisor(settings, users)
@@ -68,13 +70,24 @@ def _run(settings: Settings) -> ExitCode:
         users.close()
 
 
-def allow_files(workers: int) -> None:
-    """Raise this process's limit of open files to what so many workers take, as far as it may be raised."""
+def allow_files(workers: int) -> int:
+    """Raise this process's limit of open files to what so many workers take, as far as it may be raised.
+
+    Returns:
+        How many workers there are files for; not more than asked for.
+
+    Raises:
+        ConfigInvalid: for none.
+    """
     needed = _FILES + _FILES_OF_WORKER * workers
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and needed > hard:
-        cure = "lower max_workers, or raise the limit (ulimit -Hn; systemd: LimitNOFILE=)"
-        log.warning("open_files_limited", allowed=hard, needed=needed, max_workers=workers, cure=cure)
-        needed = hard
-    if soft != resource.RLIM_INFINITY and needed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    fit = min(workers, (most - _FILES) // _FILES_OF_WORKER)
+    cure = f"raise the limit of {hard} open files (ulimit -Hn; systemd: LimitNOFILE=)"
+    if fit < 1:
+        raise ConfigInvalid(f"there are too few open files for any worker: {cure}")
+    if fit < workers:
+        log.warning("max_workers_lowered", asked=workers, now=fit, cure=cure)
+    if soft != resource.RLIM_INFINITY and most > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return fit

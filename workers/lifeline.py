@@ -1,9 +1,12 @@
 """No process of a pool outlives its parent, and none of the children heeds a signal meant for the supervisor."""
 
 import ctypes
+import fcntl
 import os
 import signal
+import termios
 import threading
+from contextlib import suppress
 
 from workers.endings import WorkerExit
 
@@ -37,6 +40,16 @@ def ignore_group_signals() -> None:
     """
     for number in _OF_GROUP:
         signal.signal(number, lambda *_: None)
+
+
+def leave_terminal() -> None:
+    """Have no terminal: what asked it for a password would be stopped, as everything beside the foreground is."""
+    with suppress(OSError):  # there is none
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(terminal, termios.TIOCNOTTY)
+        finally:
+            os.close(terminal)
 
 
 def heed_signals_in_children() -> None:

@@ -97,8 +97,8 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
     properties_in = kafka.worker_consumer(settings.client("consumer"), app.group, statistics.consumer, job.room)
     start = job.start
     agent = app.agent_for(job.topic)
-    # A producer that asks for a topic can make it; the input may just have been deleted.
-    writes = agent.output or agent.dead_letter
+    # A producer that asks for a topic can make it: the input may just have been deleted, an output not be there yet.
+    writes = agent.dead_letter or agent.output
     atomic = (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE
     if atomic:
         place = TopicPartition(job.topic, job.partition)
@@ -156,13 +156,11 @@ def _killed_by(killer: Killer) -> WorkerKiller:
 
 
 def _await_brokers(client: Producer | Consumer, topic: str | None) -> None:
-    """Wait for a client's connection, by asking for a topic it works with; while brokers are away, not for long.
+    """Wait for a client's connection, by asking for a topic (None: for all); while brokers are away, not for long.
 
     What an idempotent producer is given before that waits 500 ms for its next look: so would every worker's first
     results, and be repeated when it dies meanwhile. The consumer connects at the same time.
     """
-    if topic is None:
-        return
     try:
         # The first request learns who the brokers are, the second connects to one of them: 30 ms for both.
         client.list_topics(topic, timeout=CONNECT_SECONDS)
