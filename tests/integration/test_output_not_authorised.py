@@ -62,7 +62,8 @@ def test_of_one_agent(make_scene: MakeScene, strict_broker: OwnBroker, guarantee
     assert {p.state for p in pool.status().partitions if p.topic == scene.input} == {"running"}
     assert pool.metric("pool_worker_deaths_total", topic=scene.input) == 0
     assert pool.metric("pool_worker_deaths_total", topic=other_input, cause="sink_failed") >= 3
-    assert pool.get("/readyz")[0] == 503
+    # Between two back-offs it runs, until it fails again.
+    pool.wait_for(lambda: pool.get("/readyz")[0] == 503, 20, "the readiness tells of it")
     assert topics.committed(scene.group, other_input).get(0, 0) == 0
 
     # Once it is allowed, it goes on by itself, and nothing is missing.
