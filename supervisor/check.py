@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
 
 from supervisor import overlay
 from supervisor.brokers import Brokers, BrokersRefused
-from supervisor.topics import KEPT, RETENTION_SECONDS
+from supervisor.topics import kept
 from workers.errors import ExitCode
 from workers.loading import Declaration
 from workers.settings import GroupProtocol, Settings
@@ -179,16 +179,15 @@ def _deleted_early(brokers: Brokers, need: Need) -> Iterator[Finding]:
         found = brokers.topic_settings(need.topic)
     except BrokersRefused:
         return
-    for_ever = need.kept == math.inf
     early = {
         "retention.ms": 0 <= int(found.get("retention.ms", "-1")) <= 1000 * need.kept,
         "retention.bytes": found.get("retention.bytes", "-1") != "-1",
         "cleanup.policy": found.get("cleanup.policy", "delete") != "delete",
     }
-    right = KEPT | {"retention.ms": "-1" if for_ever else f"{1000 * (need.kept + RETENTION_SECONDS):.0f}"}
+    right, verdict = kept(need.kept), Verdict.NOTE if need.kept == math.inf else Verdict.PROBLEM
     for name in (name for name, is_early in early.items() if is_early):
         text = f"{name}={found[name]} lets records go before they are dealt with; set {name}={right[name]}"
-        yield Finding(Verdict.NOTE if for_ever else Verdict.PROBLEM, f"topic {need.topic}", text)
+        yield Finding(verdict, f"topic {need.topic}", text)
 
 
 def _missing(brokers: Brokers, need: Need, subject: str) -> Finding:

@@ -81,7 +81,8 @@ class Numbers:
 
     def result(self, message: Message) -> int | None:
         """The number of the record that a result is of; None: it does not tell."""
-        if (number := dict(raw_headers(message)).get(SEQ_HEADER)) is not None:
+        headers = raw_headers(message)
+        if headers and (number := dict(headers).get(SEQ_HEADER)) is not None:
             return _number(number)
         fields = _fields(message.value())
         if fields is None:

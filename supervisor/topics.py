@@ -1,5 +1,6 @@
 """The topics of an app: which are there, which are made, which are waited for."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -19,8 +20,6 @@ ENVELOPE_BYTES: Final = 64 * 1024
 """What the headers of a dead letter may add to its record."""
 RETENTION_SECONDS: Final = 7 * 86400
 """How long a record is kept in a retry topic after it is due: as long as in most input topics."""
-KEPT: Final = {"retention.bytes": "-1", "cleanup.policy": "delete"}
-"""Whatever the brokers' defaults are: no record goes to make room, or for another one with its key."""
 
 _PASSING: Final = frozenset(
     {
@@ -108,6 +107,15 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
     )
 
 
+def kept(seconds: float) -> dict[str, str]:
+    """A topic's settings with which records are there for `seconds` and more, infinity for ever.
+
+    Whatever the brokers' defaults are: none goes to make room, or for another one with its key.
+    """
+    milliseconds = -1 if seconds == math.inf else round(1000 * (seconds + RETENTION_SECONDS))
+    return {"retention.ms": str(milliseconds), "retention.bytes": "-1", "cleanup.policy": "delete"}
+
+
 def count(admin: AdminClient, app: Declaration) -> int:
     """How many partitions the app reads, of all topics that are there.
 
@@ -147,7 +155,7 @@ def _make_dead_letters(
     admin: AdminClient, topic: str, served: Iterable[AgentDeclaration], partitions: int, message_bytes: int
 ) -> None:
     # A letter has its record's time, which may be long ago: no age is too great.
-    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), "retention.ms": "-1", **KEPT}
+    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), **kept(math.inf)}
     names = " and ".join(agent.name for agent in served)
     cure = (
         f"create it with {partitions} partitions and {_told(config)} (or less time, where that is refused: letters go"
@@ -158,8 +166,7 @@ def _make_dead_letters(
 
 
 def _make_retries(admin: AdminClient, agent: AgentDeclaration, tier: Tier, message_bytes: int) -> None:
-    kept = 1000 * (tier.seconds + RETENTION_SECONDS)
-    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), "retention.ms": str(kept), **KEPT}
+    config = {"max.message.bytes": str(message_bytes + ENVELOPE_BYTES), **kept(tier.seconds)}
     cure = (
         f"create it with 1 partition and {_told(config)}, allow this user to create it,"
         f" or give {agent.name} no delayed="

@@ -32,6 +32,30 @@ class SentLetter(NamedTuple):
     """Whether it is to wait in a retry topic, and so is no dead letter yet."""
 
 
+class Left(NamedTuple):
+    """What a refused letter still has when it is sent again."""
+
+    whole: bool
+    """Whether its value."""
+    timed: bool
+    """Whether its record's time."""
+
+
+def left_of(sent: SentLetter, refused: Exception) -> Left:
+    """A refused letter without what was refused of it.
+
+    Raises:
+        SinkFailed: nothing can be left out any more; the record's offset must not pass.
+    """
+    code = refused.code if isinstance(refused, ResultRefused) else None
+    timed = sent.letter.timestamp != 0
+    if timed and code == KafkaError.INVALID_TIMESTAMP:
+        return Left(sent.whole, timed=False)
+    if sent.whole and code not in TOPIC_ERRORS:
+        return Left(whole=False, timed=timed)
+    raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}") from refused
+
+
 class DeadLetterTopic:
     """Sends the records of one agent that failed: for good, or until they have waited in a retry topic.
 
@@ -92,16 +116,13 @@ class DeadLetterTopic:
             RecordFatal: there are no dead letters.
             SinkFailed: nothing can be left out any more; the record's offset must not pass.
         """
-        letter, code = sent.letter, refused.code if isinstance(refused, ResultRefused) else None
         if sent.later:
             sent.error.add_note(f"It could not wait for its next attempt: {refused}")
             self.send(sent.message, sent.error, sent.attempts)
-        elif code == KafkaError.INVALID_TIMESTAMP and letter.timestamp:
-            self._post(sent._replace(letter=letter.without_timestamp()))
-        elif sent.whole and code not in TOPIC_ERRORS:
-            self._post(sent._replace(letter=letter.without_value(str(refused)), whole=False))
-        else:
-            raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}") from refused
+            return
+        letter, left = sent.letter, left_of(sent, refused)
+        less = letter.without_timestamp() if left.whole == sent.whole else letter.without_value(str(refused))
+        self._post(sent._replace(letter=less, whole=left.whole))
 
     def _envelope(self, message: Message, error: Exception, attempts: int, topic: str) -> DeadLetter:
         return envelope(

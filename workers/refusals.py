@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Message
 
 from workers.care import Condemned
-from workers.dead_letter_topic import SentLetter
-from workers.endings import SinkFailed
+from workers.dead_letter_topic import SentLetter, left_of
 from workers.errors import ResultRefused
 from workers.outbox import Attempted
 from workers.records import offset_of
-from workers.sink import TOPIC_ERRORS, Refusal
+from workers.sink import Refusal
 
 
 def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
@@ -36,12 +35,8 @@ def _with_less(sent: SentLetter, refused: ResultRefused) -> Condemned:
     """A letter that was refused, without what was refused of it; what cannot wait is given up."""
     if sent.later:
         return Condemned(sent.error, sent.attempts)
-    timed = sent.letter.timestamp != 0
-    if timed and refused.code == KafkaError.INVALID_TIMESTAMP:
-        return Condemned(sent.error, sent.attempts, whole=sent.whole, timed=False)
-    if not sent.whole or refused.code in TOPIC_ERRORS:
-        raise SinkFailed(f"a dead letter was refused, and can have nothing less in it: {refused}")
-    return Condemned(sent.error, sent.attempts, whole=False, timed=timed)
+    left = left_of(sent, refused)
+    return Condemned(sent.error, sent.attempts, whole=left.whole, timed=left.timed)
 
 
 def records_of(refusals: Iterable[Refusal]) -> Iterator[tuple[int, Refusal]]:

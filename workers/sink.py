@@ -27,7 +27,6 @@ BATCH_ERRORS: Final = frozenset(
 )
 """Refusals of a whole batch, of which one message may be the cause, or even only their number."""
 
-
 TOPIC_ERRORS: Final = frozenset(
     {
         KafkaError.TOPIC_EXCEPTION,
