@@ -31,6 +31,12 @@ class Control(Protocol):
     def look(self) -> None:
         """Tell the supervisor how far the guarded turn has got."""
 
+    def rest(self) -> None:
+        """There is nothing at hand until `wake`: what is called at ticks may be called less often."""
+
+    def wake(self) -> None:
+        """Something is at hand."""
+
     def at_ticks(self, function: Callable[[], None]) -> None:
         """From now on call `function` now and then from beside the task, also while a handler runs."""
 

@@ -210,6 +210,12 @@ class Unhurried:
     def look(self) -> None:
         pass
 
+    def rest(self) -> None:
+        pass
+
+    def wake(self) -> None:
+        pass
+
     def at_ticks(self, function: Callable[[], None]) -> None:
         """There are none: nothing here lasts."""
 

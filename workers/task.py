@@ -148,8 +148,10 @@ class PartitionTask:
         patience = self._outbox.patience()
         messages, end, behind = self._source.poll(patience)
         words[END] = self._source.high_watermark()
-        if messages and not self._handle_all(messages):
-            return
+        if messages:
+            self._control.wake()
+            if not self._handle_all(messages):
+                return
         if end is not None and end > words[POSITION]:
             words[POSITION] = end
         if not behind:
@@ -158,6 +160,8 @@ class PartitionTask:
         if idle:
             self._failures.idle()
         self._report(idle=idle)
+        if idle:
+            self._control.rest()
 
     def _handle_all(self, messages: list[Message]) -> bool:
         """Handle messages in turns short enough to report in between; False where a drain came first."""

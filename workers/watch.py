@@ -21,6 +21,8 @@ from workers.slot import AWAITS, BEAT, IN_HAND, LEASE, LOOKED
 from workers.turn import Turn
 
 TICK: Final = 0.1
+REST: Final = 1.0
+"""Seconds between two looks at a worker that has nothing at hand; a command is heard at once all the same."""
 SLICE_NS: Final = 20_000_000
 """How long a turn may take before the next tick ends it, so that results are flushed and offsets told in time."""
 
@@ -45,6 +47,8 @@ class Watch:
         self._turn: Turn | None = None
         self._turn_began = 0
         self._at_tick: Callable[[], None] = _nothing
+        self._resting = False
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def start(self) -> None:
         threading.Thread(target=self._listen, name="watch", daemon=True).start()
@@ -88,6 +92,17 @@ class Watch:
         """Tell the supervisor which record is in hand."""
         self._words[IN_HAND] = self.in_hand() or 0
 
+    def rest(self) -> None:
+        """There is nothing at hand: look seldom, until `wake`."""
+        self._resting = True
+
+    def wake(self) -> None:
+        """Something is at hand: look at every tick again, and now."""
+        if self._resting:
+            self._resting = False
+            self._words[LOOKED] = monotonic_ns()
+            os.eventfd_write(self._bell, 1)
+
     def at_ticks(self, function: Callable[[], None]) -> None:
         """From now on call `function` at every tick, in the watch's own thread."""
         self._at_tick = function
@@ -120,10 +135,15 @@ class Watch:
         # Not select(): a worker's app may have more files open than that can name.
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
+        poll.register(self._bell, select.POLLIN)
         while True:
             self._words[LOOKED] = monotonic_ns()
-            if poll.poll(TICK * 1000):
+            heard = [fd for fd, _ in poll.poll((REST if self._resting else TICK) * 1000)]
+            if self._bell in heard:
+                os.eventfd_read(self._bell)
+            if self._channel.fileno() in heard:
                 self._obey()
+            if heard:
                 continue
             if (turn := self._turn) is not None:
                 self.look()

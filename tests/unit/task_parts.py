@@ -106,6 +106,7 @@ class Word:
         self.over = False
         self.turn: Turn | None = None
         self.looks = 0
+        self.resting = False
         self.waits: list[float] = []
         self.tick: Callable[[], None] = lambda: None
         self.on_wait: Callable[[], None] = lambda: None
@@ -128,6 +129,12 @@ class Word:
 
     def look(self) -> None:
         self.looks += 1
+
+    def rest(self) -> None:
+        self.resting = True
+
+    def wake(self) -> None:
+        self.resting = False
 
     def end_turn(self) -> None:
         """As the watch does it, from whatever thread."""

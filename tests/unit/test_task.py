@@ -140,6 +140,20 @@ def test_a_turn_that_takes_long_is_ended_reported_and_gone_on_with() -> None:
     assert bench.committable == 3
 
 
+def test_it_rests_while_nothing_is_at_hand() -> None:
+    app, resting = make_app(), []
+
+    @app.agent("in", value=str, codec="raw")
+    def note(_text: str) -> None:
+        resting.append(bench.word.resting)
+
+    bench = Bench(app, Batch([]), records(b""))
+    for _ in range(3):
+        bench.task.turn()
+        resting.append(bench.word.resting)
+    assert resting == [True, False, False, True]
+
+
 def test_an_exception_that_counts_as_false_is_a_failure() -> None:
     class Nothing(Exception):
         def __bool__(self) -> bool:

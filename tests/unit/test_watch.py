@@ -14,9 +14,9 @@ from tests.support.wait import wait_for
 from tests.unit.messages import message
 from workers.endings import WorkerExit
 from workers.protocol import Channel, Drain, Ended, channel_pair
-from workers.slot import BEAT, IN_HAND, LEASE, SLOT_BYTES
+from workers.slot import BEAT, IN_HAND, LEASE, LOOKED, SLOT_BYTES
 from workers.turn import Turn
-from workers.watch import Watch
+from workers.watch import TICK, Watch
 
 FOREVER = 2**62
 
@@ -86,6 +86,26 @@ def test_how_far_a_turn_has_got_is_a_sign_of_life_also_after_its_end(
     watched.watch.guard(None)
     assert watched.watch.in_hand() is None
     assert watched.words[IN_HAND] == 0
+
+
+def rest(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.watch.REST", 3600)
+    watched.watch.rest()
+    wait_for(lambda: watched.words[LOOKED] < monotonic_ns() - 5 * TICK * 1e9, 5)
+
+
+def test_at_rest_it_looks_seldom_and_when_woken_at_once(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest(watched, monkeypatch)
+    turn = three()
+    watched.watch.wake()
+    watched.watch.guard(turn)
+    wait_for(lambda: turn.ended, 1)
+
+
+def test_a_drain_is_heard_at_rest(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    rest(watched, monkeypatch)
+    watched.supervisor.send(Drain())
+    wait_for(lambda: watched.watch.draining, 0.5, every=0.001)
 
 
 def test_a_second_after_the_lease_results_are_overdue(watched: Watched) -> None:
