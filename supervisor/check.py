@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
 
 from supervisor import overlay
 from supervisor.brokers import Brokers, BrokersRefused
-from supervisor.topics import kept
+from supervisor.topics import kept, partitions_of
 from workers.errors import ExitCode
 from workers.loading import Declaration
 from workers.settings import GroupProtocol, Settings
@@ -132,6 +132,14 @@ def _compared(
         yield "the topic", numbers.topic, " or ".join(sorted(inputs))
         return
     yield "the partition count", numbers.partitions, topics.get(agent.topic, "no such topic")
+    others = partitions_of(app.agents, topics) - topics.get(agent.topic, 0)
+    least = math.ceil((numbers.partitions + others) / numbers.min_replicas)
+    if numbers.max_workers.isdecimal() and int(numbers.max_workers) < least:
+        yield (
+            "max_workers",
+            numbers.max_workers,
+            f"{least} or more: retry topics and other inputs have workers",
+        )
     yield "the output", numbers.output, agent.output or ""
     yield "the dead-letter topic", numbers.dead_letters, agent.dead_letter or ""
 

@@ -160,7 +160,8 @@ def status(loaded: Loaded, url: str | None, watch: bool, json: bool) -> None:
     where = url or loaded.settings.http
     if not where:
         raise ConfigInvalid("http is empty, so this pool serves no status; give --url HOST:PORT")
-    sys.exit(run_status(where, watch=watch, json=json))
+    # What is served on all addresses is asked on one.
+    sys.exit(run_status(f"127.0.0.1{where}" if where.startswith(":") else where, watch=watch, json=json))
 
 
 @commands.group()

@@ -1,11 +1,10 @@
 """Which letters of a dead-letter topic are meant."""
 
-from datetime import UTC, datetime
-
 from msgspec import Struct, structs
 
 from supervisor.dead_letter import Letter
 from workers.errors import ConfigInvalid
+from workers.times import seconds_at
 
 
 class Filter(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -65,11 +64,9 @@ def parse_time(option: str, text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return round(seconds_at(text) * 1000)
     except ValueError:
         raise ConfigInvalid(f"{option} {text}: must be a time such as 2026-01-31T12:00:00Z") from None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(zoned.timestamp() * 1000)
 
 
 def _is(error: str, name: str) -> bool:

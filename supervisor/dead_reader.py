@@ -16,8 +16,8 @@ _WAIT_SECONDS: Final = 0.1
 _SILENCE_SECONDS: Final = 30.0
 _HOPELESS: Final = frozenset(
     {
+        # Not GROUP_AUTHORIZATION_FAILED: the group is but a name here, and reading goes on.
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError._AUTHENTICATION,

@@ -9,7 +9,10 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupt:
-    """While entered, SIGINT, SIGTERM and SIGHUP do not end the process: they are counted. For the main thread only."""
+    """While entered, SIGINT, SIGTERM and SIGHUP do not end the process: they are counted, unless they are ignored.
+
+    For the main thread only.
+    """
 
     def __init__(self) -> None:
         self._count = 0
@@ -31,7 +34,8 @@ class Interrupt:
         return self._asked.wait(seconds)
 
     def __enter__(self) -> Self:
-        self._former = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup has it
+        self._former = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(

@@ -1,7 +1,7 @@
 """`load`: sends numbered records to a topic on a schedule, reads what becomes of them, and says what it saw."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ from supervisor.load_topic import prepare_topic
 from supervisor.load_verification import Expect, Verification
 from supervisor.load_view import LoadView
 from supervisor.load_watch import PoolWatch
-from workers.errors import ExitCode
+from workers.errors import ConfigInvalid, ExitCode
 from workers.log import configure
 from workers.settings import Settings
 
@@ -52,7 +52,7 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
     """
     configure(level="warning")
     what = contents(options, str(settings.client("producer").get("partitioner", CRC32_PARTITIONERS[0])))
-    expect, hot = _expectation(options.expect)
+    expect, hot = required(options.expect)
     work = _work(settings, options, what)
     with Crew(work, options.processes) as crew:  # before there is any Kafka client here
         partitions = prepare_topic(settings, options.topic, options.create)
@@ -74,9 +74,8 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
         if reader is not None:
             reader.close()
         result = _result(load, options, partitions, capacity, begun.isoformat(timespec="seconds"), command)
-    _publish(result, options)
-    failed = result.broken or (capacity is not None and capacity.rate is None)
-    return ExitCode.FAILED if failed else ExitCode.OK
+    publish(result, options)
+    return ExitCode.FAILED if result.broken or result.incapable else ExitCode.OK
 
 
 def _carry_out(load: LoadRun, options: LoadOptions, partitions: int, note: Callable[[str], None]) -> Capacity | None:
@@ -90,10 +89,18 @@ def _carry_out(load: LoadRun, options: LoadOptions, partitions: int, note: Calla
     return capacity
 
 
-def _expectation(text: str) -> tuple[Expect, Callable[[Any], bool] | None]:
+def required(text: str) -> tuple[Expect, Callable[[Any], bool] | None]:
+    """Which records must have a result, as `--expect` says it, and what tells these where that is a function.
+
+    Raises:
+        ConfigInvalid: there is no such function.
+    """
     if text in tuple(Expect):
         return Expect(text), None
-    return Expect.HOT, load_attribute(text, "--expect")
+    function = load_attribute(text, "--expect")
+    if not callable(function):
+        raise ConfigInvalid(f"--expect {text} is of type {type(function).__name__}: name a function of a value")
+    return Expect.HOT, function
 
 
 def _work(settings: Settings, options: LoadOptions, what: Contents) -> Work:
@@ -167,16 +174,26 @@ def _found(load: LoadRun, options: LoadOptions) -> Found:
     )
 
 
-def _publish(result: LoadResult, options: LoadOptions) -> None:
+def publish(result: LoadResult, options: LoadOptions) -> None:
+    """Print the summary, and write the files that are asked for.
+
+    Raises:
+        LoadRefused: one of them could not be written.
+    """
     Console(soft_wrap=True).print(summary(result))
-    if options.json is not None:
-        _write(options.json, msgspec.json.format(msgspec.json.encode(result)) + b"\n")
-    if options.report is not None:
-        _write(options.report, page(result).encode())
+    failures = [
+        *_write(options.json, lambda: msgspec.json.format(msgspec.json.encode(result)) + b"\n"),
+        *_write(options.report, lambda: page(result).encode()),
+    ]
+    if failures:
+        raise LoadRefused("; ".join(failures))
 
 
-def _write(path: Path, text: bytes) -> None:
+def _write(path: Path | None, text: Callable[[], bytes]) -> Iterator[str]:
+    """Write a file, if there is to be one; why it could not be."""
+    if path is None:
+        return
     try:
-        path.write_bytes(text)
+        path.write_bytes(text())
     except OSError as failure:
-        raise LoadRefused(f"{path} cannot be written: {failure.strerror}") from failure
+        yield f"{path} cannot be written: {failure.strerror}"

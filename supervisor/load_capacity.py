@@ -218,13 +218,19 @@ class CapacitySearch:
         return Capacity(
             tried=self._tried,
             rate=best or None,
-            bounded=any(tried.kept_up is False for tried in self._tried),
+            bounded=_bounded(self._tried),
             partitions=self._partitions,
             replicas=replicas,
             target=target,
             target_partitions=partitions,
             target_replicas=needed,
         )
+
+
+def _bounded(tried: list[Tried]) -> bool:
+    """Whether it was the pool that did not keep up with the lowest rate above the capacity."""
+    above = [one for one in tried if not one.kept_up]
+    return bool(above) and min(above, key=lambda one: one.rate).kept_up is False
 
 
 def _pace(mark: _Mark, end: _Mark) -> tuple[float, int] | None:

@@ -1,6 +1,5 @@
 """Payload from a file: a JSON value a line, sent as it is."""
 
-import datetime as dt
 import math
 import statistics
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import msgspec
 
 from supervisor.load_refused import LoadRefused
 from supervisor.payload import Batch, Message
+from workers.times import seconds_at
 
 _UNITS: Final = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 """From how large a number of which fractions of a second it is, since 1970: nano-, micro- or milliseconds."""
@@ -97,5 +97,4 @@ def key_text(value: Any) -> bytes | None:
 def _seconds(given: Any) -> float:
     if isinstance(given, (int, float)) and not isinstance(given, bool):
         return next((given / parts for above, parts in _UNITS if given >= above), float(given))
-    moment = dt.datetime.fromisoformat(str(given))
-    return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()
+    return seconds_at(str(given))

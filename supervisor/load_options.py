@@ -16,6 +16,7 @@ from supervisor.load_struct import StructPayload
 from supervisor.payload import Payload, SensorPayload
 from supervisor.schedule import Ramp, Recorded, Schedule, Steady, Unlimited, bursts, steps
 from workers.errors import ConfigInvalid
+from workers.loading import look_here
 
 _RAMP_SECONDS: Final = 60.0
 _STEP_SECONDS: Final = 10.0
@@ -280,6 +281,7 @@ def load_attribute(name: str, option: str) -> Any:
     module, colon, attribute = name.partition(":")
     if not colon or not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise ConfigInvalid(f"{option} {name}: write PACKAGE.MODULE:NAME, such as sensors.types:Reading")
+    look_here()
     try:
         return getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as failure:

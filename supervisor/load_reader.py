@@ -96,7 +96,8 @@ class Reader:
         if error.code() == KafkaError._PARTITION_EOF:
             if message.topic() == self._source:
                 self._ended[message.partition() or 0] = message.offset() or 0
-        elif error.code() not in WAITED_OUT:
+        # The group is but a name here, and reading goes on.
+        elif error.code() not in WAITED_OUT | {KafkaError.GROUP_AUTHORIZATION_FAILED}:
             self.error = error.str()
 
     def at_end(self, ends: Sequence[int]) -> bool:

@@ -153,3 +153,8 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     def broken(self) -> bool:
         """Whether a record was not acknowledged, none could be sent any more, or a promise is broken."""
         return self.failed > 0 or self.fatal is not None or (self.verified is not None and self.verified.broken)
+
+    @property
+    def incapable(self) -> bool:
+        """Whether the pool kept up with none of the rates that were tried for capacity."""
+        return self.capacity is not None and self.capacity.rate is None

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final
 
 from rich import box
@@ -15,6 +14,7 @@ from workers.errors import ConfigInvalid, ExitCode, PoolError
 from workers.loading import load_app
 from workers.records import TopicPartition
 from workers.settings import Settings
+from workers.times import seconds_at
 
 _NO_GROUP: Final = "GROUP_ID_NOT_FOUND"
 
@@ -117,13 +117,11 @@ def parse_target(to: str) -> Edge | Moment | int:
     if to.isdecimal():
         return int(to)
     try:
-        moment = datetime.fromisoformat(to)
+        return Moment(round(seconds_at(to) * 1000))
     except ValueError:
         raise ConfigInvalid(
             f"--to {to}: must be earliest, latest, a time such as 2026-01-31T12:00:00Z, or an offset"
         ) from None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return Moment(round(zoned.timestamp() * 1000))
 
 
 def _group(settings: Settings) -> Group:
@@ -165,6 +163,8 @@ def _partitions(
             f"no partition to speak of: group {group.name} has committed nothing in those asked for, and its app"
             " reads none that is there; check the names, or give MODULE:APP or --topic"
         )
+    if absent := sorted(set(numbers) - {partition.partition for partition in partitions}):
+        raise OffsetsKept(f"{', '.join(sorted(wanted))}: no partition {', '.join(map(str, absent))}; check --partition")
     return partitions
 
 

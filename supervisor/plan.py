@@ -9,6 +9,7 @@ from supervisor import budget, overlay
 from supervisor.brokers import Brokers
 from supervisor.figures import MIB, RECORD_SECONDS
 from supervisor.sizing import Demand, Size, size
+from supervisor.topics import partitions_of
 from workers.errors import ConfigInvalid, ExitCode
 from workers.loading import AgentDeclaration, Declaration
 from workers.settings import Settings
@@ -45,8 +46,8 @@ def run(settings: Settings, subject: Subject, demand: Demand, folder: Path | Non
         OverlayUnusable: the numbers could not be written.
     """
     agent = _agent(subject) if subject.app else None
-    partitions = subject.partitions or _partitions(settings, agent)
-    demand = _with(demand, partitions)
+    partitions, others = _partitions(settings, subject, agent)
+    demand = _with(demand, partitions, others)
     found = size(demand)
     click.echo(_told(agent.topic if agent else "the topic", demand, found))
     if folder is not None:
@@ -92,16 +93,24 @@ def _agent(subject: Subject) -> AgentDeclaration:
     return inputs[subject.topic]
 
 
-def _partitions(settings: Settings, agent: AgentDeclaration | None) -> int:
-    if agent is None:
-        raise ConfigInvalid("give --partitions N, or the app, whose topic the brokers are then asked for")
-    topics = Brokers(settings).topics()
-    if agent.topic not in topics:
-        raise ConfigInvalid(f"topic {agent.topic} is not there to be counted: create it, or give --partitions N")
-    return topics[agent.topic]
+def _partitions(settings: Settings, subject: Subject, agent: AgentDeclaration | None) -> tuple[int, int]:
+    """How many the input has, and the app's retry topics and other inputs; where no brokers are asked, each as many."""
+    if subject.app is None or agent is None:
+        if subject.partitions is None:
+            raise ConfigInvalid("give --partitions N, or the app, whose topic the brokers are then asked for")
+        return subject.partitions, 0
+    agents = subject.app.agents
+    if subject.partitions is None:
+        topics = Brokers(settings).topics()
+        if agent.topic not in topics:
+            raise ConfigInvalid(f"topic {agent.topic} is not there to be counted: create it, or give --partitions N")
+    else:
+        topics = {other.topic: subject.partitions for other in agents}
+    partitions = topics[agent.topic]
+    return partitions, partitions_of(agents, topics) - partitions
 
 
-def _with(demand: Demand, partitions: int) -> Demand:
+def _with(demand: Demand, partitions: int, others: int) -> Demand:
     if demand.least_replicas > partitions:
         raise ConfigInvalid(
             f"--min-replicas {demand.least_replicas}: of {partitions} partitions, some pods would have none"
@@ -112,7 +121,7 @@ def _with(demand: Demand, partitions: int) -> Demand:
             f"--worker-memory {demand.worker_bytes // MIB}: less --app-memory ({demand.app_bytes // MIB}) that must be"
             f" {least // MIB} at the least, for a worker itself and its queues"
         )
-    return replace(demand, partitions=partitions)
+    return replace(demand, partitions=partitions, others=others)
 
 
 def _told(topic: str, demand: Demand, found: Size) -> str:
@@ -129,5 +138,6 @@ def _told(topic: str, demand: Demand, found: Size) -> str:
         "queues": f"as small as memory_budget ({found.memory_budget // MIB}M) asks of the workers, all together",
         "KEDA": f"a pod for each {found.lag_threshold:,} records of lag: what falls to one in {demand.delay:g} s",
     }
-    head = f"{topic}: {demand.partitions} partitions, {demand.rate:,g} records/s"
+    besides = f", {demand.others} besides of retry topics and other inputs" if demand.others else ""
+    head = f"{topic}: {demand.partitions} partitions, {demand.rate:,g} records/s{besides}"
     return "\n".join([head, *(f"  {name:<9} {text}" for name, text in lines.items())])

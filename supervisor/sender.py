@@ -108,7 +108,7 @@ class Sender:
         """How much of the load is sent, from 0 to 1; None for one without an end."""
         if self._count == sys.maxsize and self._duration == float("inf"):
             return None
-        return min(1.0, max(self.position / self._count, self.elapsed / self._duration))
+        return min(1.0, max(self.position / self._count if self._count else 1.0, self.elapsed / self._duration))
 
     @property
     def behind(self) -> int:
@@ -134,7 +134,9 @@ class Sender:
                 if not self.done:
                     self._hand_over(self._made)
             elif self.position < due:
-                self._send(min(due - self.position, self._slice - self.position % self._slice))
+                # Slices of the numbers, not of this load: a payload may have pages of them.
+                into = (self._first // self._step + self.position) % self._slice
+                self._send(min(due - self.position, self._slice - into))
             if self._over(elapsed, due):
                 self.stop()
             elif self.position >= due and not self._made:

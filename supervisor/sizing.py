@@ -43,6 +43,7 @@ class Demand:
         worker_bytes: what one worker holds.
         app_bytes: of these, what the app itself holds; the rest is the worker's own, and room for its queues.
         delay: seconds' worth of records that a pod may have before it asks for another.
+        others: partitions besides, of the app's retry topics and other inputs, which have workers, too.
     """
 
     rate: float
@@ -54,6 +55,17 @@ class Demand:
     worker_bytes: int = WORKER_BYTES
     app_bytes: int = 0
     delay: float = 10.0
+    others: int = 0
+
+    @property
+    def all_partitions(self) -> int:
+        """How many workers there are in all pods."""
+        return self.partitions + self.others
+
+    @property
+    def most_workers(self) -> int:
+        """How many are in one pod, when there are the fewest."""
+        return ceil(self.all_partitions / self.least_replicas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +114,9 @@ def size(demand: Demand) -> Size:
             f" worker that takes {each * 1e3:,.4g} ms a record does {worker_rate:,.0f} at {BUSY:.0%}: give the topic"
             f" {ceil(demand.rate / worker_rate)} partitions, or make the handler faster"
         )
-    cores = demand.rate * (RECORD_CPU + demand.record_cpu) / BUSY + demand.partitions * WORKER_CORES
+    cores = demand.rate * (RECORD_CPU + demand.record_cpu) / BUSY + demand.all_partitions * WORKER_CORES
     replicas = _even(max(ceil(cores / demand.pod_cores), demand.least_replicas), demand.partitions)
-    most_workers = ceil(demand.partitions / demand.least_replicas)
+    most_workers = demand.most_workers
     max_memory = 2 * demand.worker_bytes
     # All workers as they mostly are, and one that is on its way to its limit.
     runaway = max(max_memory // 4, _APP_ABOVE) + max_memory - demand.worker_bytes
@@ -114,7 +126,7 @@ def size(demand: Demand) -> Size:
         busy=per_partition * each,
         cores=cores,
         replicas=replicas,
-        workers=ceil(demand.partitions / replicas),
+        workers=ceil(demand.all_partitions / replicas),
         most_workers=most_workers,
         millicores=_up((cores / replicas + SUPERVISOR_CORES) * 1000, _CPU_STEP),
         memory=_up(memory, _MEMORY_STEP),

@@ -39,10 +39,15 @@ def run(url: str, *, watch: bool, json: bool) -> ExitCode:
 
 
 def _follow(console: Console, url: str, json: bool) -> None:
+    unheard = Console(stderr=True, soft_wrap=True, highlight=False)
     with Interrupt() as interrupt:
-        _print(console, fetch_status(url, _TIMEOUT_SECONDS), json)
-        while not interrupt.wait(_WATCH_SECONDS):
-            _print(console, fetch_status(url, _TIMEOUT_SECONDS), json)
+        while True:
+            try:
+                _print(console, fetch_status(url, _TIMEOUT_SECONDS), json)
+            except StatusUnavailable as failure:
+                unheard.print(str(failure), markup=False)
+            if interrupt.wait(_WATCH_SECONDS):
+                return
 
 
 def _live(console: Console, url: str) -> None:

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic, ResourceType
 from msgspec import Struct
 
+from workers.dead_letter import ENVELOPE_BYTES
 from workers.errors import PoolError
 from workers.loading import AgentDeclaration, Declaration
 from workers.tiers import Tier, prefix_of
@@ -16,8 +17,6 @@ from workers.tiers import Tier, prefix_of
 REQUEST_SECONDS: Final = 10.0
 DEFAULT_MESSAGE_BYTES: Final = 1_048_588
 """A topic's `max.message.bytes` where it cannot be asked for."""
-ENVELOPE_BYTES: Final = 64 * 1024
-"""What the headers of a dead letter may add to its record."""
 RETENTION_SECONDS: Final = 7 * 86400
 """How long a record is kept in a retry topic after it is due: as long as in most input topics."""
 
@@ -102,7 +101,7 @@ def prepare(admin: AdminClient, app: Declaration, create: int | None) -> TopicsR
         missing=tuple(a.topic for a in app.agents if a.topic not in there),
         missing_outputs=tuple(dict.fromkeys(a.output for a in app.agents if a.output and a.output not in there)),
         made=tuple(made),
-        partitions=_partitions(inputs, there),
+        partitions=partitions_of(inputs, there),
         unread=tuple(topic for agent in inputs for topic in _unread(agent, app.group, there)),
     )
 
@@ -123,16 +122,23 @@ def count(admin: AdminClient, app: Declaration) -> int:
         KafkaException: the brokers do not answer.
     """
     there = _there(admin.list_topics(timeout=REQUEST_SECONDS))
-    return _partitions([agent for agent in app.agents if agent.topic in there], there)
+    return partitions_of(app.agents, there)
+
+
+def partitions_of(agents: Iterable[AgentDeclaration], there: Mapping[str, int]) -> int:
+    """How many partitions agents read.
+
+    Args:
+        agents: those whose input is not there read none.
+        there: the topics that there are, and how many partitions each has.
+    """
+    found = [agent for agent in agents if agent.topic in there]
+    return sum(there[agent.topic] + sum(there.get(tier.topic, 1) for tier in agent.tiers) for agent in found)
 
 
 def _there(cluster: ClusterMetadata) -> dict[str, int]:
     """The topics that there are, and how many partitions each has."""
     return {name: len(topic.partitions) for name, topic in cluster.topics.items() if topic.error is None}
-
-
-def _partitions(inputs: Iterable[AgentDeclaration], there: Mapping[str, int]) -> int:
-    return sum(there[agent.topic] + sum(there.get(tier.topic, 1) for tier in agent.tiers) for agent in inputs)
 
 
 def _message_bytes(admin: AdminClient, topics: list[str]) -> dict[str, int]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.broker import Broker, OwnBroker, own_or_skip, provide
 from tests.support.figures import Figures, lines
+from tests.support.rights import STRICT
 from tests.support.scene import Scene
 from tests.support.topics import Topics
 
@@ -83,6 +84,13 @@ def make_scene(topics: Topics, tmp_path: Path) -> Iterator[MakeScene]:
 def scene(make_scene: MakeScene) -> Scene:
     """A scene with an input topic of four partitions."""
     return make_scene()
+
+
+@pytest.fixture(scope="module")
+def strict_broker() -> Iterator[OwnBroker]:
+    """A broker that knows who may do what."""
+    with own_or_skip(STRICT) as broker:
+        yield broker
 
 
 @pytest.fixture

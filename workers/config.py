@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from workers.config_sources import Entry, Sources
 from workers.errors import ConfigInvalid
 from workers.librdkafka_properties import Value, find
 from workers.settings import FIELDS, Settings
+from workers.times import seconds_at
 
 DEFAULT_FILE: Final = Path("pool.toml")
 DEFAULT: Final = "default"
@@ -130,9 +131,7 @@ def _start(value: object) -> object:
         return value
     if value.lower() in ("earliest", "latest"):
         return value.lower()
-    moment = datetime.fromisoformat(value)
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(zoned.timestamp() * 1000)
+    return round(seconds_at(value) * 1000)
 
 
 def _bytes(value: object) -> object:

@@ -71,10 +71,19 @@ def declaration(app: App) -> Declaration:
     return Declaration(app.group, agents, app.guarantee)
 
 
-def _import(name: str) -> ModuleType:
+def look_here() -> str:
+    """From now on import from the working directory, too, where a console script, unlike `python -m`, does not look.
+
+    Returns: that directory.
+    """
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)  # a console script, unlike python -m, does not look there
+        sys.path.insert(0, here)
+    return here
+
+
+def _import(name: str) -> ModuleType:
+    here = look_here()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

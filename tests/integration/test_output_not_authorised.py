@@ -1,41 +1,16 @@
 """A partition that cannot write its results backs off, where all can see it, while the others run."""
 
-from collections.abc import Iterator
-from typing import Final
-
 import pytest
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AclOperation, ResourceType
 
 from tests.conftest import MakeScene
-from tests.support.broker import OwnBroker, own_or_skip
+from tests.support.broker import OwnBroker
 from tests.support.pool import Pool
 from tests.support.readings import reading
-from tests.support.topics import TIMEOUT, Topics
+from tests.support.rights import Rights
+from tests.support.topics import Topics
 
 COUNT = 400
-_TOPIC: Final = ResourceType.TOPIC
-_LITERAL: Final = ResourcePatternType.LITERAL
-_NOBODY_WRITES: Final = (_LITERAL, "User:*", "*", AclOperation.WRITE, AclPermissionType.DENY)
-_ALL_DO_THE_REST: Final = (_LITERAL, "User:*", "*", AclOperation.ALL, AclPermissionType.ALLOW)
-SETTINGS = {
-    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-    "allow.everyone.if.no.acl.found": "true",
-}
-
-
-@pytest.fixture(scope="module")
-def strict_broker() -> Iterator[OwnBroker]:
-    """A broker that knows who may do what."""
-    with own_or_skip(SETTINGS) as broker:
-        yield broker
 
 
 @pytest.mark.parametrize("guarantee", ["at_least_once", "exactly_once"])
@@ -43,10 +18,8 @@ def test_of_one_agent(make_scene: MakeScene, strict_broker: OwnBroker, guarantee
     topics = Topics(strict_broker.bootstrap)
     scene = make_scene(topics, partitions=2)
     other_input, other_output = topics.create("in-2", 1), topics.create("out-2", 1)
-    admin = AdminClient({"bootstrap.servers": topics.bootstrap, "log_level": 3})
-    rules = [AclBinding(_TOPIC, other_output, *rule) for rule in (_NOBODY_WRITES, _ALL_DO_THE_REST)]
-    for made in admin.create_acls(rules).values():
-        made.result(TIMEOUT)
+    rights = Rights(topics.bootstrap, ResourceType.TOPIC, other_output, AclOperation.WRITE)
+    rights.deny()
 
     env = {"POOL_GUARANTEE": guarantee, "APP_INPUT_2": other_input, "APP_OUTPUT_2": other_output}
     pool = scene.pool("tests.apps.two_agents:app", env=env).wait_running(3)
@@ -67,8 +40,7 @@ def test_of_one_agent(make_scene: MakeScene, strict_broker: OwnBroker, guarantee
     assert topics.committed(scene.group, other_input).get(0, 0) == 0
 
     # Once it is allowed, it goes on by itself, and nothing is missing.
-    denial = AclBindingFilter(_TOPIC, other_output, *_NOBODY_WRITES)
-    admin.delete_acls([denial])[denial].result(TIMEOUT)
+    rights.allow()
     topics.wait_lag(scene.group, other_input)
     results = topics.results(other_output)
     assert results.missing(COUNT) == set()

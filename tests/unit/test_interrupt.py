@@ -26,6 +26,18 @@ def test_a_signal_ends_a_wait() -> None:
         assert interrupt.wait(30)
 
 
+def test_what_is_ignored_stays_so() -> None:
+    """As `nohup` has it for SIGHUP."""
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupt() as interrupt:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupt.wait(0.05)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+
 def test_behind_it_signals_are_as_before() -> None:
     former = signal.getsignal(signal.SIGINT)
     with Interrupt():

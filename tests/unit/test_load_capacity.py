@@ -172,6 +172,23 @@ def test_what_the_generator_cannot_do_is_no_limit_of_the_pool(monkeypatch: pytes
     assert "generator is" in found.tried[-1].why + found.tried[-2].why
 
 
+def test_where_the_generator_gives_out_below_what_the_pool_could_not_do_more_may_be_possible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = Simulation(5000.0)
+    begin = pool.begin
+
+    def begin_slowly(rate: float, hold: float) -> None:
+        pool.generator = 1e9 if rate in (1000, 2000, 4000, 8000) else 100.0
+        begin(rate, hold)
+
+    monkeypatch.setattr(pool, "begin", begin_slowly)
+    found = search(monkeypatch, pool, status=STATUS)
+    assert found.rate == 4000
+    assert {tried.kept_up for tried in found.tried} == {True, False, None}
+    assert not found.bounded
+
+
 def test_a_pool_that_loses_some_is_searched_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = Simulation(3000.0, lost=0.03)
     found = search(monkeypatch, pool, verify="out")

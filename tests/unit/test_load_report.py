@@ -115,6 +115,22 @@ def test_a_fatal_error_is_a_failure_and_is_told() -> None:
     assert "Nothing more could be sent. OUT_OF_ORDER_SEQUENCE_NUMBER: &lt;made up&gt;" in page(result)
 
 
+def test_no_capacity_is_no_success() -> None:
+    none = Capacity(
+        tried=[Tried(rate=1000.0, kept_up=False, why="no results")],
+        rate=None,
+        bounded=True,
+        partitions=4,
+        replicas=None,
+        target=None,
+        target_partitions=None,
+        target_replicas=None,
+    )
+    assert replace(RESULT, capacity=none).incapable
+    assert not replace(RESULT, capacity=replace(none, rate=1000.0)).incapable
+    assert '<div class="verdict bad">The pool kept up with no rate' in page(replace(RESULT, capacity=none))
+
+
 class Checked(HTMLParser):
     """Follows tags, and fails where one is closed that is not open."""
 

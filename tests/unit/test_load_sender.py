@@ -265,6 +265,26 @@ def test_a_share_of_the_load_has_its_own_numbers(broker: str) -> None:
     assert seen == [102, 105, 108, 111, 114]
 
 
+def test_a_later_load_is_made_in_the_same_slices_as_the_first(broker: str) -> None:
+    """For a payload may have pages of them, which cost next to nothing."""
+    slices: list[range] = []
+
+    class Noting(SensorPayload):
+        def bulk(self, seqs: range, due: int) -> Iterable[Batch]:
+            slices.append(seqs)
+            return super().bulk(seqs, due)
+
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    send_all(Sender(producer, TOPIC, Noting(), Unlimited(), Recorder(), count=1800, first=2201, step=2, bulk=True))
+    assert slices == [range(2201, 4001, 2), range(4001, 5801, 2)]
+
+
+def test_nothing_to_send_is_all_sent(broker: str) -> None:
+    sender = make_sender(broker, Unlimited(), count=0)
+    assert sender.share_done == 1
+    assert send_all(sender).sent == 0
+
+
 def test_how_much_is_done(broker: str) -> None:
     assert make_sender(broker, Unlimited()).share_done is None
     sender = make_sender(broker, Unlimited(), count=10)

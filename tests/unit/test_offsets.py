@@ -140,6 +140,12 @@ def test_a_group_with_members_is_left_alone(execute: bool, monkeypatch: pytest.M
     assert it.written == {}
 
 
+def test_a_partition_that_is_asked_for_and_not_there_is_refused(brokers: KnownBrokers) -> None:
+    with pytest.raises(OffsetsKept, match="readings: no partition 7, 9; check --partition"):
+        offsets.reset(GROUP, "latest", ("readings",), (0, 9, 7), execute=True)
+    assert brokers.written == {}
+
+
 def test_a_topic_that_is_asked_for_and_not_there_is_refused(brokers: KnownBrokers) -> None:
     with pytest.raises(OffsetsKept, match="there is no topic nope"):
         offsets.reset(GROUP, "latest", ("nope",), (), execute=True)

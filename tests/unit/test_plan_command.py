@@ -92,6 +92,46 @@ def test_check_holds_the_names_too(run: Plan, folder: Path) -> None:
     assert "the topic is elsewhere there, and real-time-data in truth" in str(_problems(folder, _brokers(6)))
 
 
+MANY = """
+from workers import App, Retry
+
+app = App("many")
+
+@app.agent("real-time-data", value=int, retries=Retry(delayed=["10s", "1m"]))
+def one(value: int) -> None: ...
+
+@app.agent("others", value=int)
+def two(value: int) -> None: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("partitions", "workers"), [((), 6 + 2 + 3), (("--partitions", "6"), 6 + 2 + 6)], ids=["asked for", "given"]
+)
+def test_pods_have_room_for_retry_topics_and_other_inputs(
+    run: Plan,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    partitions: tuple[str, ...],
+    workers: int,
+) -> None:
+    (tmp_path / "many.py").write_text(MANY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    brokers = KnownBrokers({"real-time-data": topic(6), "others": topic(3)}, group())
+    monkeypatch.setattr(brokers, "group", lambda _name: group())
+    monkeypatch.setattr(plan, "Brokers", lambda _settings: brokers)
+    arguments = ("many:app", "--topic", "real-time-data", "--rate", "1", "--bootstrap", "k:1", *partitions)
+    assert run(*arguments, "--kustomize", str(folder)) == 0
+    assert f"6 partitions, 1 records/s, {workers - 6} besides" in capsys.readouterr().out
+    assert read(folder).max_workers == str(workers)
+    file = folder / "plan.json"
+    file.write_text(file.read_text().replace(f'"maxWorkers": "{workers}"', '"maxWorkers": "6"'))
+    found = examine(brokers, Settings(), declaration(load_app("many:app")), folder)
+    assert any("max_workers is 6 there, and 11 or more" in finding.text for finding in found)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

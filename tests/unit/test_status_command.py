@@ -1,5 +1,7 @@
 """`status` against something that answers, something that is no pool, and nothing."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from supervisor import cli
 from supervisor.status import PartitionStatus, PoolStatus
 from supervisor.status_client import StatusUnavailable, fetch_status
 from supervisor.status_command import run
@@ -72,6 +75,23 @@ def test_what_is_no_pool(code: int, body: bytes) -> None:
 def test_nobody_there(url: str) -> None:
     with pytest.raises(StatusUnavailable, match="no pool answered"):
         fetch_status(url)
+
+
+def test_a_pool_that_does_not_answer_is_waited_for_while_watching(capsys: pytest.CaptureFixture[str]) -> None:
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert run("127.0.0.1:1", watch=True, json=True) is ExitCode.OK
+    assert "no pool answered" in capsys.readouterr().err
+
+
+def test_a_pool_that_serves_on_all_addresses_is_asked_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(200, STATUS.to_json()) as address:
+        monkeypatch.setenv("POOL_HTTP", address.removeprefix("127.0.0.1"))
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["status"])
+    assert ended.value.code == ExitCode.OK
+    assert "4711" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
