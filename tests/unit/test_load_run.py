@@ -20,7 +20,10 @@ from supervisor.load_crew import Totals
 from supervisor.load_run import LoadRun
 from supervisor.load_verification import Expect, Verification
 from supervisor.load_watch import PoolWatch
+from tests.benchmarks.footprint import memory
 from tests.support.pool import environment
+from tests.support.process import children
+from tests.support.wait import wait_for
 from tests.unit.mock_cluster import mock_cluster
 
 COUNT = 5000
@@ -214,7 +217,13 @@ def test_ctrl_c_twice_ends_it_though_no_broker_answers_and_its_queue_is_full(
     assert process.stderr is not None
     process.stderr.readline()  # it goes
     brokers.send_signal(SIGSTOP)
-    time.sleep(1.5)
+
+    def full() -> bool:
+        held = sum(map(memory, children(process.pid)))
+        time.sleep(0.3)
+        return held > 200 and sum(map(memory, children(process.pid))) - held < 1
+
+    wait_for(full, 15, "a queue of a quarter of a gigabyte that grows no more")
     asked = time.monotonic()
     for number in (SIGTERM, SIGINT):
         process.send_signal(number)
