@@ -9,7 +9,10 @@ T = TypeVar("T")
 
 
 def in_background(call: Callable[[], T]) -> "Future[T]":
-    """Run `call` in a daemon thread: unlike an executor's, it keeps no process from ending."""
+    """Run `call` in a daemon thread: unlike an executor's, it keeps no process from ending.
+
+    Returns: what comes of it, also where it could not be begun.
+    """
     future: Future[T] = Future()
 
     def work() -> None:
@@ -18,5 +21,8 @@ def in_background(call: Callable[[], T]) -> "Future[T]":
         except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
             future.set_exception(error)
 
-    threading.Thread(target=work, name="background", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="background", daemon=True).start()
+    except RuntimeError as error:  # there may be no more threads
+        future.set_exception(error)
     return future

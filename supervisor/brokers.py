@@ -28,6 +28,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from supervisor.client_settings import taken_settings
 from workers.errors import PoolError
+from workers.kafka import offset_reader
 from workers.records import TopicPartition
 from workers.settings import Settings
 
@@ -150,9 +151,8 @@ class Brokers:
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """What `group` has committed of these partitions."""
         # Not through the admin client: librdkafka 2.16 crashes there when the group's coordinator moves or loads.
-        properties = {**self._consumer, "group.id": group, "enable.auto.commit": False, "log_level": 0}
         with taken_settings():
-            consumer = Consumer(properties)
+            consumer = Consumer({**offset_reader(self._consumer, group), "log_level": 0})
         try:
             found = consumer.committed([Position(*partition) for partition in partitions], ANSWER_SECONDS)
         except KafkaException as failure:

@@ -16,6 +16,8 @@ COMMIT_SHARE: Final = 0.9
 """Of `drain_timeout`: until when workers may finish, and until when the last commit is tried."""
 HURRY_SECONDS: Final = 1.0
 """What the last commit gets where there is no time left to drain."""
+UNREADY_SECONDS: Final = 1.0
+"""After which a worker that has not begun to read is not waited for: it has nothing in hand."""
 STUCK_SECONDS: Final = 1.0
 """After which a killed worker whose death nobody confirms is a case for the end of its fork server."""
 
@@ -47,7 +49,8 @@ class Departure:
     """Brings the work on some partitions to its end, turn by turn; all others go on meanwhile. In this order:
 
     1. their workers finish the record in hand, flush and end;
-    2. those that have not by the limit are killed, and what they had in hand will be repeated;
+    2. those that have not by the limit are killed, and what they had in hand will be repeated; those that have not
+       begun to read are killed soon, since they have nothing in hand;
     3. when no worker lives, what is committable is committed.
 
     Of lost partitions the workers are killed at once, and nothing is committed.
@@ -119,6 +122,8 @@ class Departure:
     def _end_late(self, alive: Sequence[TopicPartition]) -> None:
         now = monotonic()
         if self._killed_at is None:
+            if now >= self.began + UNREADY_SECONDS:
+                self._pool.kill_unready(alive)
             if now >= self._limits.drain:
                 self._killed_at = now
                 self._pool.kill(alive, "not drained in time")

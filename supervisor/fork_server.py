@@ -14,6 +14,8 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from workers import metrics, worker
@@ -38,6 +40,7 @@ from workers.protocol import (
 )
 from workers.slot import SlotTable
 
+STDERR: Final = 2
 MOST_TEXT: Final = 30_000
 """Characters of an error that travel to the supervisor: less than a packet, however they are encoded."""
 
@@ -58,6 +61,7 @@ class Ancestor(NamedTuple):
 
 def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
     """Serve until the supervisor closes its end."""
+    _close_others({channel_fd, slots_fd})
     ignore_group_signals()
     tie_to_parent(parent)
     leave_terminal()
@@ -79,6 +83,14 @@ def main(channel_fd: int, slots_fd: int, slots: int, parent: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     _serve(Ancestor(app, setup, table, channel))
+
+
+def _close_others(own: set[int]) -> None:
+    """Close what was inherited besides, such as the pipes of the supervisor's Kafka clients."""
+    for fd in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - own:
+        if fd > STDERR:
+            with suppress(OSError):  # the directory's own
+                os.close(fd)
 
 
 def _load(setup: Setup, channel: Channel[ToForkServer]) -> App | None:

@@ -234,7 +234,7 @@ def _of_pool(status: PoolStatus) -> Iterator[Metric]:
     yield state
     yield GaugeMetricFamily("pool_partitions", "Partitions assigned.", len(status.partitions))
     waiting = sum(partition.state == PartitionState.WAITING for partition in status.partitions)
-    yield GaugeMetricFamily("pool_partitions_waiting", "Of these, without a worker, above max_workers.", waiting)
+    yield GaugeMetricFamily("pool_partitions_waiting", "Of these, without a worker and due for one.", waiting)
 
 
 def _of_partitions(partitions: Sequence[PartitionStatus]) -> Iterator[Metric]:

@@ -82,6 +82,8 @@ class AssignedPartition:
 
     def resolved(self, start: Start) -> None:
         """The offset to start from is known."""
+        if self._resume is not None and start.offset < self._resume:
+            self.suspects = self.suspects.anew()  # the log was cut or made anew, and has other records there
         self._resume = self._position = start.offset
         self.committed = start.committed
         self._end = start.end

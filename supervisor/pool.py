@@ -30,10 +30,14 @@ SHRUNK = 0.9
 MOST_FORKS = 32
 """Asked for and not answered yet: neither socket between this process and the fork server can fill."""
 START_ATTEMPTS = 2
-"""How many more workers are tried when the first ones die without a word before they are ready."""
+"""How many more workers are tried when the first ones die before they are ready, and do not say that the app is at
+fault."""
+FORK_SECONDS = 1.0
+"""After which a worker is tried again that could not be begun here."""
+NOT_READY = "not ready when its partition left"
 
 
-_WORKING = (PartitionState.STARTING, PartitionState.RUNNING, PartitionState.RECYCLING)
+_WORKING = (PartitionState.RUNNING, PartitionState.RECYCLING)
 _LEAVING = (PartitionState.DRAINING, PartitionState.STOPPED, PartitionState.LOST)
 
 
@@ -144,6 +148,7 @@ class Pool:
         """The proof of membership has changed: tell the workers of all partitions that stay."""
         self.metadata = metadata
         for partition in self.partitions.values():
+            # One that starts does not read yet, and may not for long: it is told when it is ready.
             if partition.worker and partition.state in _WORKING:
                 partition.worker.tell(metadata)
 
@@ -183,6 +188,10 @@ class Pool:
         """Those of these partitions whose last worker has not ended by draining."""
         return [name for name in names if not self.partitions[name].drained]
 
+    def kill_unready(self, names: Iterable[TopicPartition]) -> None:
+        """Kill those of these workers that have not begun to read: they have nothing in hand."""
+        self.kill([n for n in names if (worker := self.partitions[n].worker) and not worker.ready], NOT_READY)
+
     def unconfirmed(self) -> bool:
         """Whether a worker is dead, or was to be, for long, and the fork server does not say so."""
         return any(worker.overdue for worker in self.workers)
@@ -198,7 +207,7 @@ class Pool:
                     worker.forked(pid)
                     log.info("worker_started", **_facts(partition), worker_pid=pid)
                 case ForkFailed(number, text) if worker.number == number:
-                    if not self._ever_ready:
+                    if not self._ever_ready and partition.state is PartitionState.STARTING:
                         raise WorkersCannotStart(f"cannot fork a worker: {text}")
                     worker.kill(f"fork failed: {text}")
                     self._died(partition, None)
@@ -220,8 +229,15 @@ class Pool:
         self._numbers += 1
         words = self._table[slot]
         recycling = Recycling(self._limits, words)
-        worker = Worker(self._numbers, partition.name, slot, words, recycling, self._selector, self._on_ready)
-        worker.room = room
+        try:
+            worker = Worker(self._numbers, partition.name, slot, words, recycling, self._selector, self._on_ready)
+        except OSError as error:
+            self._free.append(slot)
+            partition.due_at = monotonic() + FORK_SECONDS
+            cure = "raise the limit of open files (ulimit -n; systemd: LimitNOFILE=)"
+            log.error("worker_not_started", **_facts(partition), error=str(error), retry_in=FORK_SECONDS, cure=cure)
+            return
+        worker.room, worker.metadata = room, self.metadata
         partition.worker = worker
         partition.become(PartitionState.STARTING)
         topic, number = partition.name
@@ -254,6 +270,8 @@ class Pool:
         self._ever_ready = True
         if partition.state is PartitionState.STARTING:
             partition.become(PartitionState.RUNNING)
+            if worker.metadata != self.metadata:  # it has changed since the fork
+                worker.tell(self.metadata)
         log.info("worker_ready", **_facts(partition), worker_pid=worker.pid, offset=partition.position)
 
     def _died(self, partition: AssignedPartition, status: int | None) -> None:
@@ -264,7 +282,8 @@ class Pool:
         self._free.append(worker.slot)
         reason = worker.ended.reason if worker.ended else None
         facts = _facts(partition) | {"worker_pid": worker.pid, "offset": partition.committable}
-        if reason is WorkerExit.DRAINED and partition.state is PartitionState.DRAINING:
+        drained = reason is WorkerExit.DRAINED or worker.killed_for == NOT_READY
+        if drained and partition.state is PartitionState.DRAINING:
             partition.drained = True
             partition.become(PartitionState.STOPPED)
             log.info("worker_drained", **facts)
@@ -281,6 +300,7 @@ class Pool:
             log.error("worker_died", **facts, cause=cause, **_given(error=text, stacks=stacks))
             self._counter.died(*partition.name, cause)
         if partition.state is PartitionState.DRAINING:
+            partition.drained = not worker.ready  # then it had nothing in hand
             partition.become(PartitionState.STOPPED)
         elif partition.state is not PartitionState.LOST:
             self._replace(partition, worker, worker.death(status, stacks), text or cause)

@@ -62,7 +62,11 @@ class Worker:
         self.pid: int | None = None
         self.room: int | None = None
         """Bytes that its queues may hold; None: what their defaults allow."""
+        self.metadata = b""
+        """The proof of membership that it was forked with."""
         self.started_at = monotonic()
+        self.ready = False
+        """Whether it has said that it reads."""
         self.ended: Ended | None = None
         self.killed_for: str | None = None
         """Why the supervisor killed it, where it did."""
@@ -212,6 +216,7 @@ class Worker:
             self._unregister()
             return False
         if isinstance(message, Ready):
+            self.ready = True
             self._on_ready(self)
         else:
             self.ended = message

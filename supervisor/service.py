@@ -20,6 +20,8 @@ from workers.settings import Settings
 _FILES: Final = 256
 _FILES_OF_WORKER: Final = 3
 """Open files that a supervisor needs: for its clients and HTTP, and for each worker."""
+_FILES_OF_CLUSTER: Final = 1024
+"""More that it takes where it may have them: each client has two for every broker that it knows."""
 
 
 def serve(settings: Settings) -> NoReturn:
@@ -79,9 +81,9 @@ def allow_files(workers: int) -> int:
     Raises:
         ConfigInvalid: for none.
     """
-    needed = _FILES + _FILES_OF_WORKER * workers
+    wanted = _FILES + _FILES_OF_CLUSTER + _FILES_OF_WORKER * workers
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     fit = min(workers, (most - _FILES) // _FILES_OF_WORKER)
     cure = f"raise the limit of {hard} open files (ulimit -Hn; systemd: LimitNOFILE=)"
     if fit < 1:

@@ -1,6 +1,6 @@
 """What a pool says of itself: the document at `/status`, which the status table and the metrics are drawn from.
 
-Values, made anew by the supervisor at each turn of its loop; another thread may keep one and read it.
+Values, made anew for each question.
 """
 
 from typing import Self

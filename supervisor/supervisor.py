@@ -2,7 +2,7 @@
 
 import os
 import selectors
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -106,6 +106,8 @@ class Supervisor:
         except GroupRefused:
             raise
         except PoolError as error:
+            if self.facts.state is SupervisorState.DRAINING:
+                raise
             # What is done stays done, and the group need not wait for the session's end.
             log.critical("stopping", reason=str(error))
             self._stop()
@@ -204,9 +206,18 @@ class Supervisor:
         assert self._group is not None
         self._group.commits.rejoined()
         self._group.topics.recount()
-        self.pool.assign(names)
+        # A static member is given what it had, also of topics that its app no longer reads.
+        known = [name for name in names if name.topic in self.pool.largest_message]
+        if unread := set(names) - set(known):
+            log.warning(
+                "partitions_unread",
+                partitions=_texts(unread),
+                cause="the app does not read their topics, which this static member had before",
+                cure="end it for longer than session.timeout.ms, and start it again",
+            )
+        self.pool.assign(known)
         self.counters.rebalanced(Rebalance.ASSIGNED, 0.0)
-        log.info("partitions_assigned", moved=_texts(names), owned=len(self.pool.partitions))
+        log.info("partitions_assigned", moved=_texts(known), owned=len(self.pool.partitions))
 
     def on_revoke(self, names: Sequence[TopicPartition]) -> None:
         """Drain them; the group waits."""
@@ -267,6 +278,7 @@ class Supervisor:
         began, timeout = monotonic(), self._settings.drain_timeout
         limits = Limits.of(began, timeout)
         self.facts.become(SupervisorState.DRAINING)
+        self._host.retire()
         log.info("draining", partitions=len(self.pool.partitions), timeout=timeout)
         for departure in self._departures:
             departure.limit(limits)
@@ -291,5 +303,5 @@ class Supervisor:
             log.warning("group_not_left", consequence="the group notices when the session times out")
 
 
-def _texts(names: Sequence[TopicPartition]) -> list[str]:
+def _texts(names: Iterable[TopicPartition]) -> list[str]:
     return [str(name) for name in sorted(names)]

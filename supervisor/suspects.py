@@ -93,6 +93,10 @@ class Suspects:
         """The records of which one was in hand at a death that no named one has explained yet."""
         self._last = -1
 
+    def anew(self) -> "Suspects":
+        """None yet, by the same rule."""
+        return Suspects(self._after)
+
     def add(self, death: Death, cause: str) -> bool:
         """Take note of a death; whether the partition has got on since the one before.
 

@@ -53,7 +53,7 @@ class TopicWatch:
         """
         if self._count is not None and self._count.done():
             counted, self._count = self._count, None
-            with suppress(KafkaException):  # the next rebalance asks again
+            with suppress(KafkaException, RuntimeError):  # the next rebalance asks again
                 self.partitions = counted.result()
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
@@ -77,8 +77,9 @@ class TopicWatch:
             found = answer.result()
         except TopicsRefused:
             raise
-        except KafkaException as error:
-            self._say("brokers_unanswered", message=error.args[0].str(), retry_in=LOOK_SECONDS)
+        except (KafkaException, RuntimeError) as error:
+            message = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+            self._say("brokers_unanswered", message=message, retry_in=LOOK_SECONDS)
             return False
         if self._found is None:
             self._found = found.counts

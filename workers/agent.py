@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import Message
 
 from workers.codec import Codec, encode_text
-from workers.errors import DecodeFailed, HandlerFailed, RecordRefused
+from workers.errors import DecodeFailed, RecordRefused
 from workers.outputs import outputs
 from workers.records import Output, Record
 from workers.retry import Retry
@@ -53,23 +53,21 @@ class Agent:
 
         Raises:
             DecodeFailed: the value is not of the declared type.
-            HandlerFailed: the handler raised StopIteration.
-            Exception: whatever else the handler raises.
+            Exception: whatever the handler raises.
         """
         if self.batch is not None:
             return self.call_batch([message])
         value = self.decode(message.value())
         if self.wants_record:
-            return self._handle(value, Record(message, value, self.decode_key))
-        return self._handle(value)
+            return self.handler(value, Record(message, value, self.decode_key))
+        return self.handler(value)
 
     def call_batch(self, messages: Sequence[Message]) -> Any:
         """Decode all messages and hand them to the batch handler at once.
 
         Raises:
             DecodeFailed: one of the values is not of the declared type; the handler has seen none.
-            HandlerFailed: the handler raised StopIteration.
-            Exception: whatever else the handler raises.
+            Exception: whatever the handler raises.
         """
         try:
             values = list(map(self.decode_raw, map(Message.value, messages)))
@@ -77,8 +75,8 @@ class Agent:
             # A tombstone, or a value that is wrong: the slow way knows which.
             values = [self.decode(message.value()) for message in messages]
         if self.wants_record:
-            return self._handle(values, list(map(Record, messages, values, repeat(self.decode_key))))
-        return self._handle(values)
+            return self.handler(values, list(map(Record, messages, values, repeat(self.decode_key))))
+        return self.handler(values)
 
     def decode(self, value: bytes | None) -> Any:
         """The value as the handler gets it.
@@ -124,9 +122,3 @@ class Agent:
             EncodeFailed: it cannot be written.
         """
         return encode_text(key) if isinstance(key, str) else self.encode(key)
-
-    def _handle(self, *arguments: Any) -> Any:
-        try:
-            return self.handler(*arguments)
-        except StopIteration as error:
-            raise HandlerFailed(f"{self.name} raised StopIteration: a next() without a default, perhaps") from error

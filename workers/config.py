@@ -131,7 +131,9 @@ def _start(value: object) -> object:
         return value
     if value.lower() in ("earliest", "latest"):
         return value.lower()
-    return round(seconds_at(value) * 1000)
+    if (milliseconds := round(seconds_at(value) * 1000)) < 0:
+        raise ValueError("before 1970")
+    return milliseconds
 
 
 def _bytes(value: object) -> object:

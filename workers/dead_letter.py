@@ -79,7 +79,7 @@ def envelope(
         _header(origins.TIMESTAMP, str(origin.timestamp)),
         _header("group", group),
         _header("error.class", _class_name(error)),
-        _header("error.message", _head(_text(error), MESSAGE_BYTES)),
+        _header("error.message", _head(text_of(error), MESSAGE_BYTES)),
         _header("error.traceback", _tail(_trace(error), TRACEBACK_BYTES)),
         _header(origins.ATTEMPTS, str(origin.attempts + attempts)),
         _header("failed_at", failed_at),
@@ -102,7 +102,8 @@ def _class_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What an error says, also where its class fails to."""
     try:
         return str(error)
     except Exception as broken:  # noqa: BLE001 a user's __str__ must not keep its record from being set aside

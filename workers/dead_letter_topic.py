@@ -7,7 +7,7 @@ import msgspec
 from confluent_kafka import KafkaError, Message
 
 from workers.agent import Agent
-from workers.dead_letter import DeadLetter, envelope
+from workers.dead_letter import DeadLetter, envelope, text_of
 from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import ResultRefused
 from workers.origin import origin_of
@@ -89,7 +89,7 @@ class DeadLetterTopic:
             SinkFailed: the letter cannot be written, so the record's offset must not pass.
         """
         if self._agent.dead_letter is None:
-            raise RecordFatal(f"offset {message.offset()}: {error}") from error
+            raise RecordFatal(f"offset {message.offset()}: {text_of(error)}") from error
         letter = self._envelope(message, error, attempts, self._agent.dead_letter)
         self._words[DEAD_LETTERS] += 1
         if not timed and letter.timestamp:

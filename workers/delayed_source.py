@@ -27,9 +27,11 @@ class DelayedSource:
         source: what is read.
         delay: seconds.
         ahead: how much is read ahead of its time.
+        most: how many records a poll gives.
     """
 
-    def __init__(self, source: PausableSource, delay: float, ahead: Most = AHEAD) -> None:
+    def __init__(self, source: PausableSource, delay: float, ahead: Most = AHEAD, most: int = 1000) -> None:
+        self._most = most
         self._ahead = ahead
         self._source = source
         self._delay = delay
@@ -51,7 +53,7 @@ class DelayedSource:
             self._hold(message)
         due = self._due()
         end = None if self._held else self._end
-        return Batch(due, end)
+        return Batch(due, end, behind=len(due) == self._most)
 
     def high_watermark(self) -> int:
         return self._source.high_watermark()
@@ -73,8 +75,8 @@ class DelayedSource:
 
     def _due(self) -> list[Message]:
         now = monotonic()
-        due = []
-        while self._held and self._held[0][0] <= now:
+        due: list[Message] = []
+        while self._held and self._held[0][0] <= now and len(due) < self._most:
             _, message = self._held.popleft()
             self._bytes -= len(message)
             due.append(message)

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
+from workers.dead_letter import text_of
 from workers.endings import Rewind
 from workers.log import log
 from workers.records import offset_of
@@ -238,7 +239,7 @@ class Guard:
                 "guard_holds",
                 offset=offset_of(first.message),
                 failed=self._in_row,
-                error=f"{type(last.error).__name__}: {last.error}"[:500],
+                error=f"{type(last.error).__name__}: {text_of(last.error)}"[:500],
                 consequence="too many records failed: it is tried again in its place, and those behind it wait",
             )
         self._words[GUARDED] = 1

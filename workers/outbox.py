@@ -11,7 +11,7 @@ from workers.agent import Agent
 from workers.control import Control
 from workers.endings import LeaseLost, Rewind
 from workers.errors import ResultRefused
-from workers.outputs import READERS, one
+from workers.outputs import READERS, headers_of, one, partition_of, topic_of
 from workers.queues import HELD, Most
 from workers.records import UNSET, Output
 from workers.replay import REPLAY_GROUP
@@ -100,7 +100,7 @@ class Outbox:
         self.sent += 1
 
     def send(self, outputs: Iterable[Output], key: bytes | None, origin: Any) -> None:
-        """Encode all outputs, then hand them to the sink: a failure to encode leaves nothing half sent.
+        """Encode all outputs, then hand them to the sink: of what cannot be sent as it is, nothing is.
 
         Args:
             outputs: what a handler's result stands for.
@@ -244,17 +244,16 @@ class Outbox:
             raise LeaseLost(f"{pending} results were unsent when the lease ended; their records will be read again")
 
     def _parcel(self, output: Output, key: bytes | None) -> Parcel:
-        topic = self._topic if output.topic is None else output.topic
+        topic = self._topic if output.topic is None else topic_of(output)
         if topic is None:
             raise ResultRefused(
                 f"a result of {self._agent.name} has no topic: give the agent output=, or return Output(…, topic=)"
             )
         if output.key is not UNSET:
             key = self._agent.encode_key(output.key)
-        partition = -1 if output.partition is None else output.partition
         # A record's headers may be passed on, but no result is for one group alone.
-        headers = [pair for pair in output.header_pairs() if pair[0] != REPLAY_GROUP]
-        return Parcel(topic, self._agent.encode(output.value), key, headers or None, partition)
+        headers = [(name, value) for name, value in headers_of(output) if name != REPLAY_GROUP]
+        return Parcel(topic, self._agent.encode(output.value), key, headers or None, partition_of(output))
 
 
 def _always() -> bool:

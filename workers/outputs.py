@@ -1,11 +1,14 @@
 """What a handler returned, as the outputs that it stands for."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from workers.codec import encode_text
 from workers.errors import ResultRefused
 from workers.records import Output
+
+_LAST_PARTITION: Final = 2**31 - 1
 
 
 def outputs(result: Any) -> Sequence[Output]:
@@ -52,6 +55,54 @@ def _awaitable(result: object) -> Sequence[Output]:
     raise ResultRefused(
         f"a handler returned something of type {type(result).__name__}, which nobody awaits here: use plain functions"
     )
+
+
+def headers_of(output: Output) -> list[tuple[str, bytes | None]]:
+    """An output's headers as they are sent.
+
+    Raises:
+        ResultRefused: one of them is no pair of a name, and a text, bytes or None.
+        EncodeFailed: a text is not valid Unicode.
+    """
+    given = output.headers or ()
+    pairs = given.items() if isinstance(given, Mapping) else given
+    return [_header(pair) for pair in pairs]
+
+
+def _header(pair: Any) -> tuple[str, bytes | None]:
+    name, value = pair if isinstance(pair, tuple | list) and len(pair) == 2 else (None, None)
+    if not isinstance(name, str) or not isinstance(value, str | bytes | None):
+        raise ResultRefused(f"a header is {pair!r:.200}: give pairs of a name, and str, bytes or None")
+    encode_text(name)  # the client dies of one that does not encode
+    return name, encode_text(value) if isinstance(value, str) else value
+
+
+def partition_of(output: Output) -> int:
+    """The partition that an output names; -1 where the key decides.
+
+    Raises:
+        ResultRefused: it is no partition.
+    """
+    partition: Any = output.partition
+    if partition is None:
+        return -1
+    if not isinstance(partition, int) or not -1 <= partition <= _LAST_PARTITION:
+        raise ResultRefused(f"a result's partition is {partition!r:.200}: give a number from 0, or leave it out")
+    return int(partition)
+
+
+def topic_of(output: Output) -> str:
+    """The topic that an output names.
+
+    Raises:
+        ResultRefused: no topic can have that name.
+        EncodeFailed: it is not valid Unicode.
+    """
+    topic: Any = output.topic
+    if not isinstance(topic, str) or "\0" in topic:
+        raise ResultRefused(f"a result's topic is {topic!r:.200}, which is no topic's name")
+    encode_text(topic)
+    return str(topic)
 
 
 Reader = Callable[[Any], Sequence[Output]]

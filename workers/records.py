@@ -113,12 +113,6 @@ class Output(msgspec.Struct, frozen=True):
     headers: Sequence[tuple[str, str | bytes | None]] | Mapping[str, str | bytes | None] | None = None
     partition: int | None = None
 
-    def header_pairs(self) -> list[tuple[str, str | bytes | None]]:
-        """The headers as a list of pairs, as a producer takes them."""
-        if not self.headers:
-            return []
-        return list(self.headers.items() if isinstance(self.headers, Mapping) else self.headers)
-
 
 def raw_headers(message: Message) -> Headers:
     """The headers of a consumed message: a list of its own, empty where there are none."""

@@ -57,6 +57,10 @@ class Parcel(msgspec.Struct, frozen=True, gc=False):
     """Milliseconds since the epoch; 0: now."""
 
 
+SUSPECT_SECONDS: Final = 0.001
+"""For the fate of one of a refused batch's messages, while records go on being handled."""
+
+
 class Sent(msgspec.Struct, gc=False):
     """What the client calls where a message was not written: one for each that is on its way.
 
@@ -155,6 +159,8 @@ class KafkaSink:
         return True
 
     def pending(self) -> int:
+        if self._suspects:
+            return self.wait(SUSPECT_SECONDS)  # only there they are sent
         self._producer.poll(0)
         return self._settled(len(self._producer))
 

@@ -34,7 +34,8 @@ IN_HAND: Final = 8
 """The offset of the record in hand, as it is looked at ten times a second within a turn: a sign of life; else 0."""
 
 LOOKED: Final = 9
-"""Nanoseconds of the monotonic clock at which the thread beside the loop last ran, which it does ten times a second."""
+"""Nanoseconds of the monotonic clock at which the thread beside the loop last ran, which it does ten times a second;
+once a second while nothing is at hand."""
 
 # Counters, from 0 at the incarnation's start.
 RECORDS: Final = 10

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from time import monotonic_ns, time_ns
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
@@ -41,6 +41,9 @@ from workers.transactional_sink import TransactionalSink
 from workers.transactions import TransactionalOffsets
 from workers.turn import Turn
 
+LONGEST_MS: Final = 86_400_000
+"""A latency that is longer counts as this: times of 1970, say, would fill the sum."""
+
 
 class Failed(NamedTuple):
     """Records that go the careful way, one by one."""
@@ -48,6 +51,11 @@ class Failed(NamedTuple):
     messages: list[Message]
     error: Exception | None
     """What their first attempt ended in; None where they are still to have it."""
+
+    @classmethod
+    def of(cls, batch: list[Message], error: Exception) -> "Failed":
+        """A batch that failed with `error`, which is a record's own where there is but one."""
+        return cls(batch, error if len(batch) == 1 else None)
 
 
 class PartitionTask:
@@ -134,6 +142,9 @@ class PartitionTask:
             self._offsets.flush(self._failures.settle_refusals)
         except Rewind as cause:
             self._rewind(cause)
+        # What was polled and not handled is in nobody's hand: whatever follows is no record's doing.
+        self._words[POLLED] = self._words[POSITION]
+        self._words[BEAT] = monotonic_ns()
 
     def turn(self) -> None:
         """Poll once and handle what came.
@@ -188,6 +199,7 @@ class PartitionTask:
             self._count(done, monotonic_ns() - began)
             if failed is not None:
                 self._failures.settle_each(failed.messages, positions[done:], failed.error)
+                failed = None  # with it goes what its error holds
                 done = self._done(positions)
                 self._words[RESULTS] = self._outbox.sent
             messages, positions = messages[done:], positions[done:]
@@ -241,8 +253,11 @@ class PartitionTask:
             self._words[POSITION] = positions[done - 1]
         if raised is None:
             return None
-        # A null value is not what this way decodes: nothing was tried yet.
-        return Failed([last], as_failure(raised) if last.value() is not None else None)
+        try:
+            # A null value is not what this way decodes: nothing was tried yet.
+            return Failed([last], as_failure(raised) if last.value() is not None else None)
+        finally:
+            del raised  # its traceback has this frame, and so all that was polled: a cycle, were it to stay here
 
     def _draw_values(self, records: Iterator[Message]) -> Message | None:
         """Draw records through a handler that takes the value alone, and send what it returns; the last one drawn.
@@ -275,8 +290,7 @@ class PartitionTask:
         try:
             self._outbox.send(self._agent.outputs(self._agent.call_batch(batch)), None, batch)
         except BaseException as raised:  # noqa: BLE001 - a handler may raise anything
-            error = as_failure(raised)
-            return Failed(batch, error if len(batch) == 1 else None)
+            return Failed.of(batch, as_failure(raised))
         self._words[POSITION] = positions[len(batch) - 1]
         return None
 
@@ -291,7 +305,7 @@ class PartitionTask:
     def _observe_latency(self, message: Message) -> None:
         kind, timestamp = message.timestamp()
         if kind:
-            LATENCY.observe(self._words, max(0, time_ns() // 1_000_000 - timestamp))
+            LATENCY.observe(self._words, min(max(0, time_ns() // 1_000_000 - timestamp), LONGEST_MS))
 
     def _count(self, records: int, elapsed_ns: int) -> None:
         if records:

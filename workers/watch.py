@@ -97,7 +97,7 @@ class Watch:
         self._resting = True
 
     def wake(self) -> None:
-        """Something is at hand: look at every tick again, and now."""
+        """Something is at hand: look at every tick again."""
         if self._resting:
             self._resting = False
             self._words[LOOKED] = monotonic_ns()

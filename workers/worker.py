@@ -84,6 +84,10 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
     watch.start()
     try:
         task.run()
+    except WorkerMustEnd as end:
+        # Before the hooks: whatever becomes of them is not the doing of a record that was in hand.
+        channel.send(Ended.told(end.exit, str(end)))
+        raise
     finally:
         _stop(app)
 
@@ -115,11 +119,11 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         sink = KafkaSink(producer, statistics.sink)
     # Before it reads: where it stands is what the supervisor goes by.
     words[POSITION] = words[COMMITTABLE] = words[POLLED] = start
-    most = min(settings.batch_size, settings.flush_records or settings.batch_size)
-    if agent.delay:
-        most = min(most, ahead(job.room).records)
-    reading = KafkaSource(consumer, job.topic, job.partition, start, most, statistics.source)
-    source: Source = DelayedSource(reading, agent.delay, ahead(job.room)) if agent.delay else reading
+    most = min(settings.batch_size, settings.flush_records or settings.batch_size) if atomic else settings.batch_size
+    early = ahead(job.room)
+    at_once = min(most, early.records) if agent.delay else most
+    reading = KafkaSource(consumer, job.topic, job.partition, start, at_once, statistics.source)
+    source: Source = DelayedSource(reading, agent.delay, early, most) if agent.delay else reading
     if not atomic:  # whose producer has waited before
         _await_brokers(producer, writes)
     condemned = {offset: Condemned(_killed_by(killer), killer.deaths) for offset, killer in job.condemned.items()}

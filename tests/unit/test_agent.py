@@ -9,7 +9,7 @@ import pytest
 from tests.unit.messages import message, messages
 from workers import App, Output, Record
 from workers.agent import Agent
-from workers.errors import DecodeFailed, EncodeFailed, HandlerFailed, Reject
+from workers.errors import DecodeFailed, EncodeFailed, Reject
 
 
 class Reading(msgspec.Struct):
@@ -54,16 +54,6 @@ def test_an_empty_value_is_no_tombstone() -> None:
     assert agent_of(lambda value: value, value=bytes).call(message(b"")) == b""
 
 
-def test_a_stop_iteration_is_named() -> None:
-    def handler(reading: Reading) -> int:
-        return next(iter([])) if reading.n == 2 else reading.n
-
-    agent = agent_of(handler)
-    with pytest.raises(HandlerFailed, match=r"handler raised StopIteration") as failure:
-        agent.call(message(b'{"n":2}'))
-    assert isinstance(failure.value.__cause__, StopIteration)
-
-
 class TestBatches:
     def test_a_batch_handler_gets_lists(self) -> None:
         agent = agent_of(lambda readings: sum(reading.n for reading in readings), batch=10)
@@ -88,10 +78,6 @@ class TestBatches:
         with pytest.raises(DecodeFailed):
             agent.call_batch(messages(b'{"n":1}', b"{"))
         assert called == []
-
-    def test_a_stop_iteration_is_a_failure(self) -> None:
-        with pytest.raises(HandlerFailed):
-            agent_of(lambda readings: next(iter(readings[1:])), batch=10).call_batch(messages(b'{"n":1}'))
 
 
 class TestCause:

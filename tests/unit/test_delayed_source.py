@@ -124,3 +124,13 @@ def test_after_a_rewind_what_was_held_comes_from_below(clocks: Clocks) -> None:
     assert partition.told == ["pause", "resume", 3]
     clocks.passed = 60.0
     assert source.poll() == Batch([])
+
+
+def test_a_poll_gives_no_more_than_it_may(clocks: Clocks) -> None:
+    partition = Partition()
+    source = DelayedSource(partition, 10, most=2)
+    partition.batches.append(Batch([written(offset, -20) for offset in range(3)], 3))
+    batch = source.poll()
+    assert (offsets(batch), batch.end, batch.behind) == ([0, 1], None, True)
+    batch = source.poll()
+    assert (offsets(batch), batch.end, batch.behind) == ([2], 3, False)

@@ -6,13 +6,13 @@ import pytest
 from confluent_kafka import KafkaError
 
 from supervisor.commits import RETRY_SECONDS, Commits
-from supervisor.departure import HURRY_SECONDS, STUCK_SECONDS, Cause, Departure, Limits
+from supervisor.departure import HURRY_SECONDS, STUCK_SECONDS, UNREADY_SECONDS, Cause, Departure, Limits
 from supervisor.lease import Lease
 from supervisor.membership import CommitAnswer
 from supervisor.states import PartitionState
 from tests.unit.supervisor_parts import A, B, Clock, Stage
 from workers.endings import WorkerExit
-from workers.protocol import Ended
+from workers.protocol import Ended, Forked
 from workers.records import TopicPartition
 from workers.slot import COMMITTABLE
 
@@ -107,6 +107,29 @@ def test_what_hangs_is_killed_at_the_limit_and_said(scene: Scene) -> None:
     assert departure.undrained == [A]
     assert not departure.complete
     assert scene.counted.deaths == [(*A, "not drained in time")]
+
+
+def test_who_has_not_begun_to_read_is_not_waited_for(scene: Scene) -> None:
+    name = TopicPartition(A.topic, 0)
+    scene.departure(Cause.REVOKED)
+    for left in (A, B):
+        scene.drained(left)
+    scene.pool.drop([A, B])
+    scene.assign({name: 9})
+    scene.pool.on_fork(Forked(scene.forks.jobs[-1].worker, PIDS[A]))
+    departure = Departure(
+        Cause.STOPPING, [name], Limits.of(scene.clock.now, TIMEOUT), scene.pool, scene.commits, scene.unstick
+    )
+    (worker,) = scene.pool.workers
+    killed = []
+    for _ in range(2):
+        departure.turn()
+        killed.append(worker.killed_for is not None)
+        scene.clock.passes(UNREADY_SECONDS)
+    assert killed == [False, True]
+    scene.die(PIDS[A])
+    assert departure.turn()
+    assert departure.complete
 
 
 def test_a_silent_coordinator_is_not_waited_for_for_ever(scene: Scene) -> None:

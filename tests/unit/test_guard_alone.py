@@ -17,10 +17,10 @@ class Watched:
         words = memoryview(bytearray(SLOT_BYTES)).cast("q")
         self.guard = Guard(words, share=0.5, window=100, wait=WAIT, clock=lambda: self.now)
 
-    def fail(self, count: int, seconds: float = 0.0) -> None:
+    def fail(self, count: int, seconds: float = 0.0, error: Exception | None = None) -> None:
         """Let so many records fail, each of which takes its time."""
         for offset in range(count):
-            failure = Failure(message(b"", offset=offset), ConnectionError(), 1, GiveUp.DEAD_LETTER, counts=True)
+            failure = Failure(message(b"", offset=offset), error or ConnectionError(), 1, GiveUp.DEAD_LETTER, True)
             assert self.guard.failed(failure) == []
             self.now += seconds
 
@@ -47,3 +47,14 @@ def test_a_success_ends_an_outage_although_what_was_kept_back_is_forgotten() -> 
     assert guard.open, "or nobody would tell it of the next success"
     assert guard.succeeded() == []
     assert not guard.open
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise TypeError
+
+
+def test_an_error_that_cannot_say_what_it_is_holds_it_too() -> None:
+    watched = Watched()
+    with pytest.raises(Outage):
+        watched.fail(IN_ROW, error=Speechless())

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers import Output
-from workers.errors import ResultRefused
-from workers.outputs import outputs
+from workers.errors import RecordRefused, ResultRefused
+from workers.outputs import headers_of, outputs, partition_of, topic_of
 
 
 class Alert(msgspec.Struct):
@@ -82,3 +82,58 @@ def test_what_an_iterator_raises_comes_through_and_nothing_is_half_done() -> Non
 def test_a_list_and_an_iterator_over_it_stand_for_the_same(items: list[Any]) -> None:
     assert outputs(items) == outputs(iter(items))
     assert len(outputs(items)) == sum(item is not None for item in items)
+
+
+@pytest.mark.parametrize(
+    ("headers", "pairs"),
+    [
+        (None, []),
+        ([], []),
+        ({}, []),
+        ({"a": "1", "b": None}, [("a", b"1"), ("b", None)]),
+        ([("a", b"1"), ("a", b"2")], [("a", b"1"), ("a", b"2")]),
+        ((("a", "ü"),), [("a", "ü".encode())]),
+        ([["a", b"1"]], [("a", b"1")]),
+    ],
+)
+def test_headers_are_pairs_or_a_mapping(headers: Any, pairs: list[tuple[str, bytes | None]]) -> None:
+    assert headers_of(Output(1, headers=headers)) == pairs
+
+
+SURROGATE = "\ud800"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"n": 5},
+        {"n": 5.0},
+        {5: b"n"},
+        ["n"],
+        ["nv"],
+        [("n", b"1", 2)],
+        [5],
+        {"n": bytearray(b"1")},
+        {SURROGATE: b""},
+        {"n": SURROGATE},
+    ],
+)
+def test_headers_that_the_client_would_choke_on_are_refused(headers: Any) -> None:
+    with pytest.raises(RecordRefused):
+        headers_of(Output(1, headers=headers))
+
+
+@pytest.mark.parametrize("partition", ["1", 1.0, -2, 2**31])
+def test_what_is_no_partition_is_refused(partition: Any) -> None:
+    with pytest.raises(ResultRefused, match="give a number from 0"):
+        partition_of(Output(1, partition=partition))
+
+
+def test_without_a_partition_the_key_decides() -> None:
+    assert [partition_of(Output(1, partition=given)) for given in (None, 0, 7)] == [-1, 0, 7]
+
+
+@pytest.mark.parametrize("topic", [5, b"out", "a\0b", SURROGATE])
+def test_what_is_no_topics_name_is_refused(topic: Any) -> None:
+    with pytest.raises(RecordRefused):
+        topic_of(Output(1, topic=topic))

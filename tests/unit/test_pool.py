@@ -1,16 +1,18 @@
 """Workers that are and workers that ought to be: deaths in every order, places, and what is never forgotten."""
 
+import errno
 from collections.abc import Iterator
 
 import pytest
 
 from supervisor.partition import AssignedPartition
-from supervisor.pool import MOST_FORKS, START_ATTEMPTS, WorkersCannotStart
+from supervisor.pool import FORK_SECONDS, MOST_FORKS, START_ATTEMPTS, WorkersCannotStart
 from supervisor.starts import Start
 from supervisor.states import PartitionState
+from supervisor.suspects import Death
 from tests.unit.supervisor_parts import A, B, C, Clock, Stage
 from workers.endings import WorkerExit
-from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed, Metadata
+from workers.protocol import Drain, Ended, Exited, Forked, ForkFailed, Metadata, Ready
 from workers.records import TopicPartition
 from workers.slot import COMMITTABLE, LEASE, LOOKED, POLLED, POSITION
 
@@ -342,6 +344,7 @@ def test_a_new_proof_of_membership_goes_to_all_that_stay_and_to_no_other(stage: 
     first, second = stage.forks.jobs
     assert (first.metadata, second.metadata) == (b"first", b"first")
     stage.run(first, PID)
+    stage.run(second, PID + 1)
     stage.pool.drain([A])
     stage.pool.tell(b"second")
     assert stage.forks.hears(first) == Drain(b"first")
@@ -350,9 +353,75 @@ def test_a_new_proof_of_membership_goes_to_all_that_stay_and_to_no_other(stage: 
     stage.forks.hangs_up(first)
     stage.pool.lose([B])
     stage.pool.tell(b"third")
-    stage.pool.on_fork(Forked(second.worker, PID + 1))
     stage.die(PID + 1)
     assert stage.forks.hears(second) is None, "lost: it is told nothing more"
+
+
+def test_a_worker_that_starts_is_told_the_proof_of_then_when_it_reads(stage: Stage) -> None:
+    """Its start may last for as long as a transaction hangs: what it does not read would fill its channel."""
+    stage.pool.metadata = b"first"
+    stage.assign({A: 5})
+    (job,) = stage.forks.jobs
+    stage.pool.on_fork(Forked(job.worker, PID))
+    for number in range(1000):
+        stage.pool.tell(b"%d" % number)
+    stage.forks.says(job, Ready())
+    stage.hear()
+    assert stage.forks.hears(job) == Metadata(b"999")
+
+
+def test_what_was_not_ready_when_it_was_to_leave_had_nothing_in_hand(stage: Stage) -> None:
+    stage.assign({A: 5, B: 5})
+    first, second = stage.forks.jobs
+    stage.run(first, PID)
+    stage.pool.on_fork(Forked(second.worker, PID + 1))
+    stage.pool.drain([A, B])
+    stage.pool.kill_unready([A, B])
+    assert [name for name in (A, B) if partition(stage, name).worker.killed_for] == [B]  # type: ignore[union-attr]
+    stage.die(PID + 1)
+    assert state(stage, B) is PartitionState.STOPPED
+    assert stage.pool.undrained([A, B]) == [A]
+    assert stage.counted.deaths == []
+
+
+def test_a_fork_that_fails_while_all_leave_ends_nothing(stage: Stage) -> None:
+    stage.assign({A: 5})
+    (job,) = stage.forks.jobs
+    stage.pool.drain([A])
+    stage.pool.on_fork(ForkFailed(job.worker, "no memory"))
+    assert state(stage) is PartitionState.STOPPED
+    assert stage.pool.undrained([A]) == []
+
+
+def test_where_no_file_can_be_opened_a_worker_is_tried_again(
+    stage: Stage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("supervisor.pool.Worker", refuse)
+        stage.assign({A: 5})
+    assert (state(stage), stage.forks.jobs) == (PartitionState.WAITING, [])
+    stage.pool.reconcile(0)
+    assert stage.forks.jobs == []
+    clock.passes(FORK_SECONDS)
+    stage.pool.reconcile(0)
+    assert len(stage.forks.jobs) == 1
+
+
+def test_a_log_that_begins_again_has_no_suspects(stage: Stage) -> None:
+    stage.assign({A: 5})
+    it = partition(stage)
+    for _ in range(2):
+        it.suspects.add(Death(7, 9, 9, announced=False, killed_for=None, hung=False), "signal SIGSEGV")
+    it.suspects.add(Death(7, 9, 9, announced=False, killed_for=None, hung=False), "signal SIGSEGV")
+    assert it.suspects.condemned(5).keys() == {7}
+    stage.run(stage.forks.jobs[0], PID)
+    stage.forks.says(stage.forks.jobs[0], Ended(WorkerExit.OUT_OF_RANGE, "gone"))
+    stage.die(PID, WorkerExit.OUT_OF_RANGE << 8)
+    it.resolved(Start(0, None, 0))
+    assert (it.suspects.condemned(0), it.suspects.careful_until) == ({}, 0)
 
 
 def test_no_more_workers_are_asked_for_than_the_fork_server_can_be_told_of(clock: Clock) -> None:

@@ -53,24 +53,6 @@ def test_an_output_without_key_differs_from_one_with_the_key_none() -> None:
     assert Output(1) != Output(1, key=None)
 
 
-@pytest.mark.parametrize(
-    ("headers", "pairs"),
-    [
-        (None, []),
-        ([], []),
-        ({}, []),
-        ({"a": "1", "b": None}, [("a", "1"), ("b", None)]),
-        ([("a", b"1"), ("a", b"2")], [("a", b"1"), ("a", b"2")]),
-        ((("a", "1"),), [("a", "1")]),
-    ],
-)
-def test_headers_are_pairs_or_a_mapping(
-    headers: dict[str, str | bytes | None] | list[tuple[str, str | bytes | None]] | None,
-    pairs: list[tuple[str, str | bytes | None]],
-) -> None:
-    assert Output(1, headers=headers).header_pairs() == pairs
-
-
 def test_an_output_is_a_value_of_its_own() -> None:
     output = Output(1)
     with pytest.raises(AttributeError):

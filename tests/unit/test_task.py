@@ -1,6 +1,8 @@
 """What the task promises: an offset is committable when all below it is acknowledged, and nothing is passed over."""
 
 import asyncio
+import gc
+import sys
 from typing import Any
 
 import msgspec
@@ -8,11 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.messages import message
 from tests.unit.task_parts import Bench, Brokers, records
 from workers import App, Output, Record, Retry
+from workers.endings import RecordFatal
 from workers.records import TopicPartition
-from workers.slot import BATCH, HANDLER, POLLED, RECORDS, RESULTS
+from workers.slot import BATCH, HANDLER, LATENCY, POLLED, RECORDS, RESULTS
 from workers.source import Batch
+from workers.task import LONGEST_MS
 
 
 def make_app(retries: Retry = Retry(attempts=1)) -> App:  # noqa: B008 - frozen
@@ -335,3 +340,75 @@ def test_a_record_still_knows_its_partition() -> None:
 
     Bench(app, records(b"")).run()
     assert places == [TopicPartition("in", 3)]
+
+
+def test_of_a_result_that_cannot_be_sent_in_part_nothing_is() -> None:
+    app = make_app()
+
+    @app.agent("in", value=str, output="out", codec="raw")
+    def two(text: str) -> list[Output]:
+        return [Output(text), Output(text, headers={"n": 5})]  # type: ignore[dict-item]  # what the test is about
+
+    bench = Bench(app, records(b"a"))
+    bench.run()
+    assert bench.brokers.values() == []
+    (letter,) = bench.brokers.letters()
+    assert b"a header is ('n', 5)" in letter["pool.error.message"]
+
+
+def test_what_was_polled_and_is_left_by_a_drain_is_in_nobodys_hand() -> None:
+    app = make_app()
+
+    @app.agent("in", value=str, codec="raw")
+    def drain(_text: str) -> None:
+        bench.word.drain()
+
+    bench = Bench(app, records(b"", b"", b""))
+    bench.task.run()
+    assert (bench.position, bench.words[POLLED]) == (1, 1)
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+def test_what_came_before_a_record_that_ends_the_worker_is_done(batch: int | None) -> None:
+    app = make_app()
+
+    def same(texts: Any) -> Any:
+        if texts in ("bad", ["bad"]):
+            raise ValueError(texts)
+        return texts
+
+    app.agent("in", value=str, output="out", codec="raw", dead_letter=None, batch=batch)(same)
+    bench = Bench(app, records(b"a", b"b", b"bad", b"c"))
+    with pytest.raises(RecordFatal, match="offset 2: "):
+        bench.run()
+    assert bench.brokers.values() == [b"a", b"b"]
+    assert bench.committable == 2
+
+
+@pytest.mark.parametrize("batch", [None, 1, 2])
+def test_a_record_that_failed_keeps_nothing_in_memory(batch: int | None) -> None:
+    app, failed = make_app(Retry(attempts=2, backoff=0)), set[str]()
+
+    def fail_once(texts: str | list[str]) -> None:
+        if str(texts) not in failed:
+            failed.add(str(texts))
+            raise ValueError(texts)
+
+    app.agent("in", value=str, codec="raw", batch=batch)(fail_once)
+    polled = records(b"a", b"b", b"c", b"d")
+    bench = Bench(app, polled)
+    gc.collect()
+    gc.disable()
+    try:
+        before = [*map(sys.getrefcount, polled.messages)]
+        bench.task.turn()
+        assert bench.committable == 4
+        assert [*map(sys.getrefcount, polled.messages)] == before
+    finally:
+        gc.enable()
+
+
+def test_a_time_of_long_ago_does_not_fill_what_is_counted() -> None:
+    bench = Bench(echo(), Batch([message(b"", offset=0, timestamp=5)]))
+    bench.task.turn()
+    assert bench.words[LATENCY.sum] == LONGEST_MS
