@@ -20,6 +20,8 @@ _CONSUMER: Final[Properties] = {
     # librdkafka waits a whole second when its queue has filled: a fast reader would stall each time.
     "fetch.queue.backoff.ms": 5,
     "queued.max.messages.kbytes": 32 * 1024,
+    # Of small records: as fast as librdkafka's 100,000, and two thirds of the memory.
+    "queued.min.messages": 30_000,
 }
 _CONSUMER_FORCED: Final[Properties] = {
     "enable.auto.commit": False,

@@ -51,7 +51,7 @@ PROPERTIES: Final = (
     Property("linger.ms", ("0", "5", "20", "50", "200"), "50", hot=1.0, delays=True),
     Property("compression.type", ("none", "gzip", "snappy", "lz4", "zstd"), "lz4", hot=1.0),
     Property("fetch.min.bytes", ("1", "10000", "100000"), "1", delays=True),
-    Property("queued.min.messages", ("1000", "10000", "100000", "1000000"), "100000"),
+    Property("queued.min.messages", ("1000", "10000", "30000", "100000", "1000000"), "30000"),
     Property("queued.max.messages.kbytes", ("1024", "8192", "32768", "131072"), "32768"),
 )
 
