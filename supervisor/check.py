@@ -133,7 +133,7 @@ def _compared(
         return
     yield "the partition count", numbers.partitions, topics.get(agent.topic, "no such topic")
     others = partitions_of(app.agents, topics) - topics.get(agent.topic, 0)
-    least = math.ceil((numbers.partitions + others) / numbers.min_replicas)
+    least = math.ceil((numbers.partitions + others) / max(1, numbers.min_replicas))
     if numbers.max_workers.isdecimal() and int(numbers.max_workers) < least:
         yield (
             "max_workers",

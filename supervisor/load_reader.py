@@ -131,7 +131,7 @@ class Reader:
             self._look = in_background(partial(self._partitions, _LOOK_SECONDS))
         elif self._look is not None and self._look.done():
             look, self._look, self._look_at = self._look, None, now + _LOOK_SECONDS
-            with suppress(KafkaException, LoadRefused):
+            with suppress(KafkaException, LoadRefused, RuntimeError):
                 self._take_in(look.result())
 
     def _take_in(self, counts: Mapping[str, int]) -> None:

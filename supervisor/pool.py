@@ -140,6 +140,7 @@ class Pool:
             elif partition.may_wait(now, proved_at):
                 partition.become(PartitionState.WAITING)
             due = partition.state is PartitionState.WAITING and partition.due_at <= now
+            due = due and partition.name.topic in self.largest_message  # else it is not ready yet
             if due and self.server and self._free and unanswered < MOST_FORKS:
                 unanswered += 1
                 self._fork(partition, self.server, room)
@@ -207,10 +208,11 @@ class Pool:
                     worker.forked(pid)
                     log.info("worker_started", **_facts(partition), worker_pid=pid)
                 case ForkFailed(number, text) if worker.number == number:
-                    if not self._ever_ready and partition.state is PartitionState.STARTING:
-                        raise WorkersCannotStart(f"cannot fork a worker: {text}")
+                    first = not self._ever_ready and partition.state is PartitionState.STARTING
                     worker.kill(f"fork failed: {text}")
                     self._died(partition, None)
+                    if first:
+                        raise WorkersCannotStart(f"cannot fork a worker: {text}")
                 case Exited(pid, status) if worker.pid == pid:
                     self._died(partition, status)
 

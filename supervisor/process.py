@@ -73,6 +73,12 @@ class Worker:
         self.hung = False
         """Whether that was for showing no sign of life."""
         self.crash_fd = os.memfd_create("crash")
+        try:
+            self._kept_fd: int | None = os.dup(self.crash_fd)
+            """Keeps the place for its pidfd: what cannot be killed must not be forked."""
+        except OSError:
+            os.close(self.crash_fd)
+            raise
         self._on_ready = on_ready
         self._pidfd: int | None = None
         self._selector = selector
@@ -92,6 +98,7 @@ class Worker:
     def forked(self, pid: int) -> None:
         """The fork server has made it."""
         self.pid, self._unanswered = pid, 0.0
+        self._make_place()
         try:
             self._pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -201,6 +208,7 @@ class Worker:
             pass
         self._unregister()
         self._channel.close()
+        self._make_place()
         if self._pidfd is not None:
             os.close(self._pidfd)
         size = os.fstat(self.crash_fd).st_size
@@ -221,6 +229,11 @@ class Worker:
         else:
             self.ended = message
         return True
+
+    def _make_place(self) -> None:
+        if self._kept_fd is not None:
+            os.close(self._kept_fd)
+        self._kept_fd = None
 
     def _unregister(self) -> None:
         try:

@@ -207,7 +207,7 @@ class Supervisor:
         self._group.commits.rejoined()
         self._group.topics.recount()
         # A static member is given what it had, also of topics that its app no longer reads.
-        known = [name for name in names if name.topic in self.pool.largest_message]
+        known = [name for name in names if name.topic in self._group.topics.reads]
         if unread := set(names) - set(known):
             log.warning(
                 "partitions_unread",
@@ -298,7 +298,7 @@ class Supervisor:
             if self._signals.stops > 1:
                 deadline = min(deadline, monotonic() + HURRY_SECONDS)
             self._hear()
-        if not left.done():
+        if not left.done() or left.exception() is not None:
             # All is committed: the group gives the partitions away when the session ends.
             log.warning("group_not_left", consequence="the group notices when the session times out")
 

@@ -32,7 +32,8 @@ class TopicWatch:
         """Input and retry topics that are ready to be read, with their largest message in bytes."""
         self.partitions = 0
         """Of all of them together."""
-        self._reads = {topic for agent in app.agents for topic in agent.reads}
+        self.reads = {topic for agent in app.agents for topic in agent.reads}
+        """Input and retry topics that the app declares, ready or not."""
         self._admin = admin
         self._app = app
         self._create = create
@@ -58,7 +59,7 @@ class TopicWatch:
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
             return self._take(answer)
-        if self._answer is None and self.inputs.keys() < self._reads and monotonic() >= self._look_at:
+        if self._answer is None and self.inputs.keys() < self.reads and monotonic() >= self._look_at:
             self._answer = in_background(lambda: prepare(self._admin, self._app, self._create))
         return False
 

@@ -47,7 +47,7 @@ class DelayedSource:
             (self._source.resume if room else self._source.pause)()
             self._paused = not room
         # Also where nothing can come: what the client has to tell arrives by it, and it takes a moment.
-        found = self._source.poll(patience)
+        found = self._source.poll(0.0 if self._held and self._held[0][0] <= monotonic() else patience)
         self._end = found.end or self._end
         for message in found.messages:
             self._hold(message)

@@ -183,6 +183,9 @@ class MemorySink:
     def pending(self) -> int:
         return 0
 
+    def send_suspects(self) -> None:
+        """None is refused here."""
+
     def wait(self, seconds: float) -> int:  # noqa: ARG002 nothing is ever pending
         return 0
 

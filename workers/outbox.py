@@ -207,6 +207,8 @@ class Outbox:
         Raises:
             SinkFailed: something is lost.
         """
+        if self._control.leased():
+            self._sink.send_suspects()
         return self._sink.pending() == 0 and not self._sink.refusals
 
     def refused(self) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import index
 from typing import Any, Final
 
 from workers.codec import encode_text
@@ -83,12 +84,15 @@ def partition_of(output: Output) -> int:
     Raises:
         ResultRefused: it is no partition.
     """
-    partition: Any = output.partition
-    if partition is None:
+    if output.partition is None:
         return -1
-    if not isinstance(partition, int) or not -1 <= partition <= _LAST_PARTITION:
-        raise ResultRefused(f"a result's partition is {partition!r:.200}: give a number from 0, or leave it out")
-    return int(partition)
+    try:
+        partition = index(output.partition)  # numpy's, too
+    except TypeError:
+        partition = -2
+    if not -1 <= partition <= _LAST_PARTITION:
+        raise ResultRefused(f"a result's partition is {output.partition!r:.200}: give a number from 0, or leave it out")
+    return partition
 
 
 def topic_of(output: Output) -> str:
@@ -102,7 +106,7 @@ def topic_of(output: Output) -> str:
     if not isinstance(topic, str) or "\0" in topic:
         raise ResultRefused(f"a result's topic is {topic!r:.200}, which is no topic's name")
     encode_text(topic)
-    return str(topic)
+    return str.__str__(topic)  # of an enumeration its value, as the client takes it
 
 
 Reader = Callable[[Any], Sequence[Output]]

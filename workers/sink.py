@@ -113,6 +113,13 @@ class Sink(Protocol):
             SinkFailed: a message was lost for a reason that is not its record's.
         """
 
+    def send_suspects(self) -> None:
+        """Where messages of refused batches are to be sent alone: send the next, and wait a moment for its fate.
+
+        Raises:
+            SinkFailed: as `pending`.
+        """
+
     def wait(self, seconds: float) -> int:
         """Send at once what is pending, wait up to `seconds` for its fate, and return what still is.
 
@@ -159,10 +166,12 @@ class KafkaSink:
         return True
 
     def pending(self) -> int:
-        if self._suspects:
-            return self.wait(SUSPECT_SECONDS)  # only there they are sent
         self._producer.poll(0)
         return self._settled(len(self._producer))
+
+    def send_suspects(self) -> None:
+        if self._suspects:
+            self.wait(SUSPECT_SECONDS)
 
     def wait(self, seconds: float) -> int:
         deadline = monotonic() + seconds

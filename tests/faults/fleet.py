@@ -16,6 +16,7 @@ from workers.errors import ExitCode
 APP: Final = "tests.faults.apps:app"
 MOST: Final = 3
 _GONE_SECONDS: Final = 5.0
+_BEGUN_SECONDS: Final = 20.0
 
 
 class State(Enum):
@@ -43,6 +44,11 @@ class Member:
     def exit_code(self) -> int | None:
         """Its exit code, negative for a signal; None while it runs."""
         return self.pool.process.poll()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has said anything."""
+        return self.pool.log_file.stat().st_size > 0
 
     def workers(self) -> Sequence[int]:
         """The process ids of its workers: the children of its children."""
@@ -132,9 +138,10 @@ class Fleet:
             member.state = State.UP
 
     def remove(self, member: Member) -> None:
-        """SIGTERM it."""
+        """SIGTERM it, once it runs: before, that would end it as it does any process."""
         member.state = State.LEAVING
         member.signal(SIGCONT, whole=True)
+        wait_for(lambda: member.begun or member.exit_code is not None, _BEGUN_SECONDS)
         member.signal(SIGTERM)
 
     def look(self) -> Sequence[Member]:

@@ -27,8 +27,10 @@ class Partition:
     def __init__(self) -> None:
         self.batches: deque[Batch] = deque()
         self.told: list[object] = []
+        self.patience: float | None = None
 
-    def poll(self, patience: float | None = None) -> Batch:  # noqa: ARG002 - a test waits for nothing
+    def poll(self, patience: float | None = None) -> Batch:
+        self.patience = patience
         return self.batches.popleft() if self.batches else Batch([])
 
     def high_watermark(self) -> int:
@@ -134,3 +136,4 @@ def test_a_poll_gives_no_more_than_it_may(clocks: Clocks) -> None:
     assert (offsets(batch), batch.end, batch.behind) == ([0, 1], None, True)
     batch = source.poll()
     assert (offsets(batch), batch.end, batch.behind) == ([2], 3, False)
+    assert partition.patience == 0, "what is due waits for nothing"

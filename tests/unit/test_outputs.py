@@ -1,6 +1,7 @@
 """What a handler may return, and what it stands for."""
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -137,3 +138,19 @@ def test_without_a_partition_the_key_decides() -> None:
 def test_what_is_no_topics_name_is_refused(topic: Any) -> None:
     with pytest.raises(RecordRefused):
         topic_of(Output(1, topic=topic))
+
+
+class Names(str, Enum):  # noqa: UP042 - what the test is about
+    ORDERS = "orders"
+
+
+class Number:
+    """As numpy's integers are: no int, but one to count by."""
+
+    def __index__(self) -> int:
+        return 7
+
+
+def test_names_of_an_enumeration_and_numbers_of_others_are_taken() -> None:
+    assert topic_of(Output(1, topic=Names.ORDERS)) == "orders"
+    assert partition_of(Output(1, partition=Number())) == 7  # type: ignore[arg-type]  # what the test is about
