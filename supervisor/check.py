@@ -16,6 +16,7 @@ from confluent_kafka.admin import (
 
 from supervisor import overlay
 from supervisor.brokers import Brokers, BrokersRefused
+from supervisor.sizing import workers_of
 from supervisor.topics import kept, partitions_of
 from workers.errors import ExitCode
 from workers.loading import Declaration
@@ -133,7 +134,7 @@ def _compared(
         return
     yield "the partition count", numbers.partitions, topics.get(agent.topic, "no such topic")
     others = partitions_of(app.agents, topics) - topics.get(agent.topic, 0)
-    least = math.ceil((numbers.partitions + others) / max(1, numbers.min_replicas))
+    least = workers_of(numbers.partitions + others, max(1, numbers.min_replicas))
     if numbers.max_workers.isdecimal() and int(numbers.max_workers) < least:
         yield (
             "max_workers",

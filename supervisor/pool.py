@@ -139,8 +139,8 @@ class Pool:
                 self._recycle_if_due(partition, partition.worker, room)
             elif partition.may_wait(now, proved_at):
                 partition.become(PartitionState.WAITING)
-            due = partition.state is PartitionState.WAITING and partition.due_at <= now
-            due = due and partition.name.topic in self.largest_message  # else it is not ready yet
+            ready = partition.name.topic in self.largest_message
+            due = ready and partition.state is PartitionState.WAITING and partition.due_at <= now
             if due and self.server and self._free and unanswered < MOST_FORKS:
                 unanswered += 1
                 self._fork(partition, self.server, room)

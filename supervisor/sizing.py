@@ -62,11 +62,6 @@ class Demand:
         """How many workers there are in all pods."""
         return self.partitions + self.others
 
-    @property
-    def most_workers(self) -> int:
-        """How many are in one pod, when there are the fewest."""
-        return ceil(self.all_partitions / self.least_replicas)
-
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -116,7 +111,7 @@ def size(demand: Demand) -> Size:
         )
     cores = demand.rate * (RECORD_CPU + demand.record_cpu) / BUSY + demand.all_partitions * WORKER_CORES
     replicas = _even(max(ceil(cores / demand.pod_cores), demand.least_replicas), demand.partitions)
-    most_workers = demand.most_workers
+    most_workers = workers_of(demand.all_partitions, demand.least_replicas)
     max_memory = 2 * demand.worker_bytes
     # All workers as they mostly are, and one that is on its way to its limit.
     runaway = max(max_memory // 4, _APP_ABOVE) + max_memory - demand.worker_bytes
@@ -126,7 +121,7 @@ def size(demand: Demand) -> Size:
         busy=per_partition * each,
         cores=cores,
         replicas=replicas,
-        workers=ceil(demand.all_partitions / replicas),
+        workers=workers_of(demand.all_partitions, replicas),
         most_workers=most_workers,
         millicores=_up((cores / replicas + SUPERVISOR_CORES) * 1000, _CPU_STEP),
         memory=_up(memory, _MEMORY_STEP),
@@ -134,6 +129,11 @@ def size(demand: Demand) -> Size:
         memory_budget=SUPERVISOR_BYTES + most_workers * (demand.worker_bytes - demand.app_bytes),
         lag_threshold=max(1, round(demand.rate / replicas * demand.delay)),
     )
+
+
+def workers_of(partitions: int, replicas: int) -> int:
+    """How many workers a pod has at most, when there are so many of them."""
+    return ceil(partitions / replicas)
 
 
 def _even(least: int, partitions: int) -> int:

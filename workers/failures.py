@@ -174,7 +174,8 @@ class Failures:
     def _pass_over(self, failure: Failure) -> None:
         """Send a record on to where it is to go, or keep it back until it is known whether it is to go there."""
         if self._agent.dead_letter is None and failure.end is not GiveUp.LATER:
-            # It ends the worker, and so will it its successors: what came before is to be theirs no more.
+            # It ends the worker, and so will it its successors: what came before is to be theirs no more, as far as
+            # nothing of it is kept back, of which the offsets know.
             if self._offsets.behind:
                 self._offsets.flush(self.settle_refusals)
             self._letters.send(failure.message, failure.error, failure.attempts)
