@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from supervisor import streams
 from supervisor.signals import hold
 
 _SUPERVISORD = Path(__file__).with_name("supervisord.py")
@@ -12,6 +13,7 @@ _SUPERVISORD = Path(__file__).with_name("supervisord.py")
 def main() -> None:
     """Run the command line and exit with its code."""
     hold()  # before anything else is imported: all that takes longer than some containers are given
+    streams.complete()
     # Both distributions put files of the same names here, so whichever came last has overwritten the other's.
     if _SUPERVISORD.exists():
         sys.stderr.write(

@@ -71,6 +71,11 @@ class AssignedPartition:
         self._state = self._state.to(state)
 
     @property
+    def facts(self) -> dict[str, object]:
+        """Its name, for the log."""
+        return self.name._asdict()
+
+    @property
     def committable(self) -> int | None:
         """The offset that may be committed now; None until the start is known."""
         return self.worker.words[COMMITTABLE] if self.worker else self._resume

@@ -3,25 +3,21 @@
 import selectors
 from collections.abc import Iterable
 from time import monotonic
-from typing import Protocol
 
 from supervisor.budget import MemoryBudget
+from supervisor.deaths import NOT_READY, Deaths, EndCounter, WorkersCannotStart
 from supervisor.forks import ForkServer
 from supervisor.limits import WorkerLimits
-from supervisor.oom import OomKills
 from supervisor.partition import AssignedPartition, History
-from supervisor.process import Worker, cause_of
+from supervisor.process import Worker
 from supervisor.recycling import Reason, Recycling
-from supervisor.restart import RestartPolicy
 from supervisor.states import PartitionState
-from supervisor.suspects import Death, Suspects, blame
+from supervisor.suspects import Suspects
 from supervisor.user_metrics import UserMetrics
-from workers.endings import WorkerExit
-from workers.errors import PoolError
 from workers.log import log
 from workers.protocol import Exited, Fork, Forked, ForkFailed
 from workers.records import TopicPartition
-from workers.slot import POLLED, SlotTable
+from workers.slot import SlotTable
 
 AWAKE_SECONDS = 1.0
 """A longer pause between two looks at the workers means that the supervisor itself was stopped."""
@@ -29,30 +25,11 @@ SHRUNK = 0.9
 """Of its share of memory: a worker that is to have less is replaced."""
 MOST_FORKS = 32
 """Asked for and not answered yet: neither socket between this process and the fork server can fill."""
-START_ATTEMPTS = 2
-"""How many more workers are tried when the first ones die before they are ready, and do not say that the app is at
-fault."""
 FORK_SECONDS = 1.0
 """After which a worker is tried again that could not be begun here."""
-NOT_READY = "not ready when its partition left"
-
 
 _WORKING = (PartitionState.RUNNING, PartitionState.RECYCLING)
 _LEAVING = (PartitionState.DRAINING, PartitionState.STOPPED, PartitionState.LOST)
-
-
-class WorkersCannotStart(PoolError):
-    """The very first workers failed to start: the app is at fault, and restarting them would only hide that."""
-
-
-class DeathCounter(Protocol):
-    """What hears of workers' ends, for the metrics."""
-
-    def died(self, topic: str, partition: int, cause: str) -> None: ...
-
-    def fenced(self, topic: str, partition: int) -> None: ...
-
-    def recycled(self, topic: str, partition: int, reason: str) -> None: ...
 
 
 class Pool:
@@ -74,7 +51,7 @@ class Pool:
         *,
         limits: WorkerLimits,
         budget: MemoryBudget | None = None,
-        counter: DeathCounter,
+        counter: EndCounter,
         users: UserMetrics,
     ) -> None:
         self.partitions: dict[TopicPartition, AssignedPartition] = {}
@@ -92,13 +69,11 @@ class Pool:
         self._selector = selector
         self._limits = limits
         self._budget = budget
-        self._oom_kills = OomKills()
+        self._deaths = Deaths(counter)
         self._counter = counter
         self._users = users
-        self._policy = RestartPolicy()
         self._free = list(range(table.slots))
         self._numbers = 0
-        self._ever_ready = False
         self._looked_at = monotonic()
 
     @property
@@ -128,7 +103,7 @@ class Pool:
         """
         now = monotonic()
         elapsed, self._looked_at = min(now - self._looked_at, AWAKE_SECONDS), now
-        self._oom_kills.look()
+        self._deaths.look()
         room = self._room()
         unanswered = sum(worker.pid is None for worker in self.workers)
         for partition in self.partitions.values():
@@ -206,9 +181,9 @@ class Pool:
             match message:
                 case Forked(number, pid) if worker.number == number:
                     worker.forked(pid)
-                    log.info("worker_started", **_facts(partition), worker_pid=pid)
+                    log.info("worker_started", **partition.facts, worker_pid=pid)
                 case ForkFailed(number, text) if worker.number == number:
-                    first = not self._ever_ready and partition.state is PartitionState.STARTING
+                    first = not self._deaths.ever_ready and partition.state is PartitionState.STARTING
                     worker.kill(f"fork failed: {text}")
                     self._died(partition, None)
                     if first:
@@ -237,7 +212,7 @@ class Pool:
             self._free.append(slot)
             partition.due_at = monotonic() + FORK_SECONDS
             cure = "raise the limit of open files (ulimit -n; systemd: LimitNOFILE=)"
-            log.error("worker_not_started", **_facts(partition), error=str(error), retry_in=FORK_SECONDS, cure=cure)
+            log.error("worker_not_started", **partition.facts, error=str(error), retry_in=FORK_SECONDS, cure=cure)
             return
         worker.room, worker.metadata = room, self.metadata
         partition.worker = worker
@@ -269,60 +244,19 @@ class Pool:
 
     def _on_ready(self, worker: Worker) -> None:
         partition = self.partitions[worker.partition]
-        self._ever_ready = True
+        self._deaths.ever_ready = True
         if partition.state is PartitionState.STARTING:
             partition.become(PartitionState.RUNNING)
             if worker.metadata != self.metadata:  # it has changed since the fork
                 worker.tell(self.metadata)
-        log.info("worker_ready", **_facts(partition), worker_pid=worker.pid, offset=partition.position)
+        log.info("worker_ready", **partition.facts, worker_pid=worker.pid, offset=partition.position)
 
     def _died(self, partition: AssignedPartition, status: int | None) -> None:
         worker = partition.bury_worker()
         stacks = worker.close()
-        cause = cause_of(worker, status)
         self._users.worker_died(worker.slot)
         self._free.append(worker.slot)
-        reason = worker.ended.reason if worker.ended else None
-        facts = _facts(partition) | {"worker_pid": worker.pid, "offset": partition.committable}
-        drained = reason is WorkerExit.DRAINED or worker.killed_for == NOT_READY
-        if drained and partition.state is PartitionState.DRAINING:
-            partition.drained = True
-            partition.become(PartitionState.STOPPED)
-            log.info("worker_drained", **facts)
-            return
-        if reason is WorkerExit.DRAINED and partition.state is PartitionState.RECYCLING:
-            partition.become(PartitionState.WAITING)
-            log.info("worker_drained", **facts)
-            return
-        text = worker.ended.message if worker.ended else ""
-        if reason is WorkerExit.FENCED:
-            log.warning("worker_fenced", **facts, reason=text)
-            self._counter.fenced(*partition.name)
-        else:
-            log.error("worker_died", **facts, cause=cause, **_given(error=text, stacks=stacks))
-            self._counter.died(*partition.name, cause)
-        if partition.state is PartitionState.DRAINING:
-            partition.drained = not worker.ready  # then it had nothing in hand
-            partition.become(PartitionState.STOPPED)
-        elif partition.state is not PartitionState.LOST:
-            self._replace(partition, worker, worker.death(status, stacks), text or cause)
-
-    def _replace(self, partition: AssignedPartition, worker: Worker, death: Death, text: str) -> None:
-        """See to a successor of a worker that ended though its partition stays."""
-        reason, lived = worker.ended.reason if worker.ended else None, monotonic() - worker.started_at
-        if reason is WorkerExit.FENCED:
-            # No crash: it has an heir elsewhere, of which the group is about to tell us, or its transaction timed out.
-            partition.become(PartitionState.FENCED)
-            if worker.absorbed:
-                partition.suspects.isolate(worker.words[POLLED])
-            fences = self._policy.deaths_in_row(partition.fences, lived)
-            partition.fenced(fences, self._policy.delay(fences))
-            return
-        out_of_range = reason is WorkerExit.OUT_OF_RANGE
-        partition.become(PartitionState.RESOLVING if out_of_range else PartitionState.BACKING_OFF)
-        if not self._ever_ready and (reason is WorkerExit.START_FAILED or partition.deaths >= START_ATTEMPTS):
-            raise WorkersCannotStart(text)
-        self._back_off(partition, lived, got_on=self._suspect(partition, death))
+        self._deaths.settle(partition, worker, status, stacks)
 
     def _recycle_if_due(self, partition: AssignedPartition, worker: Worker, room: int | None) -> None:
         """Have a worker replaced that has taken enough; its partition stays, and the group does not notice."""
@@ -335,32 +269,10 @@ class Pool:
             partition.become(PartitionState.RECYCLING)
             worker.drain(self.metadata)
             self._counter.recycled(*partition.name, reason)
-            log.info("worker_recycles", **_facts(partition), worker_pid=worker.pid, reason=reason)
+            log.info("worker_recycles", **partition.facts, worker_pid=worker.pid, reason=reason)
 
     def _has_too_much(self, worker: Worker, room: int | None) -> bool:
         """Whether a worker's share of memory has become clearly less than it has; one is replaced after the other."""
         if room is None or worker.room is None or room > SHRUNK * worker.room:
             return False
         return all(partition.state is not PartitionState.RECYCLING for partition in self.partitions.values())
-
-    def _suspect(self, partition: AssignedPartition, death: Death) -> bool:
-        """Note which record the worker died of, if of one; whether it is another than the last time."""
-        cause = blame(death, self._oom_kills.recent)
-        if cause is None:
-            return False
-        log.warning("record_suspected", **_facts(partition), offset=death.position, cause=cause)
-        return partition.suspects.add(death, cause)
-
-    def _back_off(self, partition: AssignedPartition, lived: float, *, got_on: bool) -> None:
-        deaths = self._policy.deaths_in_row(partition.deaths, lived, got_on=got_on)
-        delay = self._policy.delay(deaths)
-        partition.back_off(deaths, delay)
-        log.warning("worker_restarts", **_facts(partition), in_seconds=round(delay, 3), deaths=deaths)
-
-
-def _facts(partition: AssignedPartition) -> dict[str, object]:
-    return {"topic": partition.name.topic, "partition": partition.name.partition}
-
-
-def _given(**facts: str) -> dict[str, str]:
-    return {name: text for name, text in facts.items() if text}

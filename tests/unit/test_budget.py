@@ -55,7 +55,7 @@ def test_a_workers_shares_are_no_more_than_its_room(room: int) -> None:
 
 
 def test_more_partitions_have_workers_of_larger_queues_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock(monkeypatch, "pool", "process", "partition", "recycling")
+    clock = Clock(monkeypatch, "pool", "deaths", "process", "partition", "recycling")
     stage = Stage(budget=MemoryBudget(needed(2) + 8 * MIB))
     stage.assign({A: 5})
     stage.run(stage.forks.jobs[0], 4_000_000)

@@ -61,7 +61,7 @@ class Scene(Stage):
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    made = Scene(Clock(monkeypatch, "pool", "process", "partition", "commits", "departure", "lease"))
+    made = Scene(Clock(monkeypatch, "pool", "deaths", "process", "partition", "commits", "departure", "lease"))
     yield made
     made.close()
 

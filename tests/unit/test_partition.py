@@ -14,7 +14,7 @@ PID = 4_000_000
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch, "pool", "process", "partition")
+    return Clock(monkeypatch, "pool", "deaths", "process", "partition")
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from supervisor.deaths import START_ATTEMPTS, WorkersCannotStart
 from supervisor.partition import AssignedPartition
-from supervisor.pool import FORK_SECONDS, MOST_FORKS, START_ATTEMPTS, WorkersCannotStart
+from supervisor.pool import FORK_SECONDS, MOST_FORKS
 from supervisor.starts import Start
 from supervisor.states import PartitionState
 from supervisor.suspects import Death
@@ -22,7 +23,7 @@ PID = 4_000_000
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch, "pool", "process", "partition")
+    return Clock(monkeypatch, "pool", "deaths", "process", "partition")
 
 
 @pytest.fixture

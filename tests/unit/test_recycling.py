@@ -23,7 +23,7 @@ MIB = 1024**2
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch, "pool", "process", "partition", "recycling")
+    return Clock(monkeypatch, "pool", "deaths", "process", "partition", "recycling")
 
 
 @pytest.fixture

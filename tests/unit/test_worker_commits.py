@@ -59,7 +59,7 @@ class Silent:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch, "pool", "process", "partition", "lease", "membership_check")
+    return Clock(monkeypatch, "pool", "deaths", "process", "partition", "lease", "membership_check")
 
 
 def test_a_workers_transaction_proves_membership(clock: Clock) -> None:
