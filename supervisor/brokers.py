@@ -150,6 +150,10 @@ class Brokers:
 
     def committed(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """What `group` has committed of these partitions."""
+        return {partition: position.offset for partition, position in self._stored(group, partitions).items()}
+
+    def _stored(self, group: str, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Position]:
+        """The same, with what was stored beside each offset."""
         # Not through the admin client: librdkafka 2.16 crashes there when the group's coordinator moves or loads.
         with taken_settings():
             consumer = Consumer({**offset_reader(self._consumer, group), "log_level": 0})
@@ -157,10 +161,10 @@ class Brokers:
             found = consumer.committed([Position(*partition) for partition in partitions], ANSWER_SECONDS)
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
-            raise BrokersRefused(error.str() or error.name(), error.name()) from failure
+            raise BrokersRefused(f"group {group}: {error.str() or error.name()}", error.name()) from failure
         finally:
             consumer.close()
-        return {TopicPartition(p.topic, p.partition): p.offset for p in found if p.offset >= 0}
+        return {TopicPartition(p.topic, p.partition): p for p in found if p.offset >= 0}
 
     def offsets(self, partitions: Iterable[TopicPartition], where: Edge | Moment) -> dict[TopicPartition, int]:
         """The offsets at `where` in each of the partitions; -1 for a moment after the last record."""

@@ -3,18 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaException
+from confluent_kafka import IsolationLevel
 from confluent_kafka import TopicPartition as Position
 from confluent_kafka.admin import OffsetSpec
 
 from supervisor.brokers import ANSWER_SECONDS, Brokers, BrokersRefused
-from supervisor.client_settings import taken_settings
 from supervisor.dead_marks import Ledger, Mark, Progress, decode, may_hold_mark
-from workers.kafka import offset_reader
 from workers.records import TopicPartition
-from workers.settings import Settings
 
-_NO_OFFSET: Final = -1
 _SPECS: Final[Any] = OffsetSpec  # whose methods carry no types
 _EARLIEST: Final[OffsetSpec] = _SPECS.earliest()
 _LATEST: Final[OffsetSpec] = _SPECS.latest()
@@ -26,10 +22,6 @@ class DeadBrokers(Brokers):
     Raises:
         ConfigInvalid: librdkafka does not take the settings.
     """
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self._user = settings.client("consumer")
 
     def topic_id(self, topic: str) -> str:
         """What tells a topic from an earlier one of its name."""
@@ -43,10 +35,11 @@ class DeadBrokers(Brokers):
         """What has been dealt with in a topic."""
         entries: dict[Mark, dict[int, int]] = {}
         for group in self._marking_groups(topic, topic_id):
-            for number, position in self._stored(group, topic, partitions).items():
+            asked = [TopicPartition(topic, number) for number in range(partitions)]
+            for name, position in self._stored(group, asked).items():
                 mark = decode(position.metadata)
                 if mark is not None and (mark.topic, mark.topic_id) == (topic, topic_id):
-                    entries.setdefault(mark, {})[number] = position.offset
+                    entries.setdefault(mark, {})[name.partition] = position.offset
         return Ledger([Progress(mark, positions) for mark, positions in entries.items()])
 
     def delete_before(self, topic: str, offsets: Mapping[int, int]) -> None:
@@ -77,17 +70,3 @@ class DeadBrokers(Brokers):
             raise BrokersRefused(f"groups cannot be listed: {error.str()}; try again", error.name())
         names = [found.group_id for found in listed.valid]
         return sorted(name for name in names if may_hold_mark(name, topic, topic_id))
-
-    def _stored(self, group: str, topic: str, partitions: int) -> dict[int, Any]:
-        # Not through the admin client, as in `committed`.
-        with taken_settings():
-            consumer = Consumer(offset_reader(self._user, group))
-        try:
-            asked = [Position(topic, number) for number in range(partitions)]
-            found = consumer.committed(asked, ANSWER_SECONDS)
-        except KafkaException as failure:
-            error = failure.args[0]
-            raise BrokersRefused(f"group {group}: {error.str() or error.name()}", error.name()) from failure
-        finally:
-            consumer.close()
-        return {position.partition: position for position in found if position.offset > _NO_OFFSET}

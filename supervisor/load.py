@@ -75,7 +75,7 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
             reader.close()
         result = _result(load, options, partitions, capacity, begun.isoformat(timespec="seconds"), command)
     publish(result, options)
-    return ExitCode.FAILED if result.broken or result.incapable else ExitCode.OK
+    return ExitCode.FAILED if result.bad else ExitCode.OK
 
 
 def _carry_out(load: LoadRun, options: LoadOptions, partitions: int, note: Callable[[str], None]) -> Capacity | None:

@@ -90,7 +90,7 @@ def _cards(result: LoadResult) -> str:
 
 
 def _verdict(result: LoadResult) -> str:
-    if result.verified is None and not result.broken and not result.incapable:
+    if result.verified is None and not result.bad:
         return ""
     text = "Records were not acknowledged." if result.failed else "Every promise was kept."
     if result.incapable:
@@ -99,7 +99,7 @@ def _verdict(result: LoadResult) -> str:
         text = f"Nothing more could be sent. {escape(result.fatal)}"
     if result.verified is not None and result.verified.broken:
         text = "A promise is broken."
-    return f'<div class="verdict {"bad" if result.broken or result.incapable else ""}">{text}</div>'
+    return f'<div class="verdict {"bad" if result.bad else ""}">{text}</div>'
 
 
 def _charts(result: LoadResult) -> Iterable[str]:

@@ -158,3 +158,8 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     def incapable(self) -> bool:
         """Whether the pool kept up with none of the rates that were tried for capacity."""
         return self.capacity is not None and self.capacity.rate is None
+
+    @property
+    def bad(self) -> bool:
+        """Whether either is so."""
+        return self.broken or self.incapable
