@@ -13,13 +13,14 @@ from supervisor.client_settings import taken_settings
 from supervisor.interrupt import Interrupt
 from supervisor.load_capacity import CapacitySearch
 from supervisor.load_crew import Crew
+from supervisor.load_found import Found
 from supervisor.load_member import Work
 from supervisor.load_numbers import Numbers
 from supervisor.load_options import CRC32_PARTITIONERS, Contents, LoadOptions, contents, load_attribute, schedule
 from supervisor.load_page import page
 from supervisor.load_reader import Reader
 from supervisor.load_refused import LoadRefused
-from supervisor.load_result import Capacity, Found, LoadResult, Percentiles
+from supervisor.load_result import Capacity, LoadResult, Percentiles
 from supervisor.load_run import LoadRun
 from supervisor.load_summary import summary
 from supervisor.load_topic import prepare_topic
@@ -64,18 +65,15 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
         if options.verify is not None:
             reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)
         begun = dt.datetime.now(dt.UTC)
-        with (
-            Interrupt() as interrupt,
-            PoolWatch(options.status, options.topic) as watch,
-            LoadView(Console(stderr=True), options) as view,
-        ):
-            load = LoadRun(crew, watch, interrupt, reader, verification, view.show)
-            capacity = _carry_out(load, options, partitions, view.note)
-        if reader is not None:
-            reader.close()
-        result = _result(load, options, partitions, capacity, begun.isoformat(timespec="seconds"), command)
-    publish(result, options)
-    return ExitCode.FAILED if result.bad else ExitCode.OK
+        with Interrupt() as interrupt:  # until all is published: a Ctrl-C too many must not cost the result
+            with PoolWatch(options.status, options.topic) as watch, LoadView(Console(stderr=True), options) as view:
+                load = LoadRun(crew, watch, interrupt, reader, verification, view.show)
+                capacity = _carry_out(load, options, partitions, view.note)
+            if reader is not None:
+                reader.close()
+            result = _result(load, options, partitions, capacity, begun.isoformat(timespec="seconds"), command)
+            publish(result, options)
+    return ExitCode.OK if result.verdict.good else ExitCode.FAILED
 
 
 def _carry_out(load: LoadRun, options: LoadOptions, partitions: int, note: Callable[[str], None]) -> Capacity | None:
@@ -154,9 +152,12 @@ def _result(
 def _found(load: LoadRun, options: LoadOptions) -> Found:
     verification, reader = load.verification, load.reader
     assert reader is not None
+    totals = load.crew.totals
     return Found(
         output=options.verify or "",
         expect=verification.expect.value,
+        acknowledged=totals.acknowledged,
+        copies=verification.copies,
         records=verification.records,
         foreign=verification.foreign,
         expected=verification.expected,

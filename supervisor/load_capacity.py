@@ -65,6 +65,8 @@ class CapacitySearch:
         self._note = note
         self._tried: list[Tried] = []
         self._clock_runs = False
+        self._replicas = 0
+        """How many supervisors answered when the search began; 0: none was asked."""
         self._before = self._mark()
         """What stood before the step."""
 
@@ -75,6 +77,7 @@ class CapacitySearch:
             LoadRefused: nothing was sent, since the status is not of the whole pool.
         """
         self._require_all_partitions()
+        self._replicas = self._load.watch.replicas
         best, worst, rate = 0.0, math.inf, self._options.rate or _FIRST_RATE
         while not self._load.ending and worst > best * _PRECISION and rate >= 1:
             tried = self._try(rate)
@@ -101,6 +104,11 @@ class CapacitySearch:
     def _told(self) -> int:
         """Of how many partitions the status tells."""
         return len({place.partition for place in self._load.watch.partitions})
+
+    @property
+    def _whole(self) -> bool:
+        """Whether as many supervisors answer as when the search began."""
+        return self._load.watch.replicas == self._replicas
 
     def _try(self, rate: float) -> Tried:
         load, hold = self._load, self._options.hold
@@ -156,7 +164,7 @@ class CapacitySearch:
         behind = self._load.crew.totals.behind
         if behind > rate * _GENERATOR_SECONDS:
             return f"the generator is {behind:,} records behind: give it more --processes, or a machine of its own"
-        if self._options.verify is None and pace is None:
+        if not self._whole or (self._options.verify is None and pace is None):
             return "not every supervisor answers at --status"
         return None
 
@@ -166,7 +174,9 @@ class CapacitySearch:
         if (pace := _pace(mark, end)) is not None:
             seconds, handled = pace
             sent = rate * (1 + self._options.duplicate)
-            more = (end.waiting or 0) - (mark.waiting or 0)  # also of what others write there
+            more = 0  # also of what others write there
+            if end.waiting is not None and mark.waiting is not None:
+                more = end.waiting - mark.waiting
             if max(sent * seconds - handled, more) > sent * max(seconds * _BEHIND_SHARE, _BEHIND_SECONDS):
                 return f"lag grows: {handled / seconds:,.0f}/s handled"
         if self._options.verify is not None:
@@ -194,13 +204,14 @@ class CapacitySearch:
             if self._all_done():
                 return True
             if time.monotonic() > deadline:
-                self._note(f"the lag was not gone after {_DRAIN_SECONDS:g} s; the search ends")
+                open_still = "the lag was not gone" if self._whole else "not every supervisor answers at --status"
+                self._note(f"{open_still} after {_DRAIN_SECONDS:g} s; the search ends")
                 break
         return False
 
     def _all_done(self) -> bool:
         load = self._load
-        if self._options.status and (load.watch.lag != 0 or self._told < self._partitions):
+        if not self._whole or (self._options.status and (load.watch.lag != 0 or self._told < self._partitions)):
             return False
         if load.reader is None or not load.verification.missing:
             return True
@@ -208,7 +219,7 @@ class CapacitySearch:
         return answers and time.monotonic() - load.reader.last_result > _LOST_SECONDS
 
     def _capacity(self, best: float) -> Capacity:
-        replicas = self._load.watch.replicas or None
+        replicas = self._replicas or None
         target = self._options.target
         partitions = needed = None
         if target is not None and best:

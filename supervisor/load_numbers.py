@@ -43,11 +43,17 @@ Hot = Callable[[Any], bool]
 """Whether a record of this value, decoded, is to have a result."""
 
 _LATEST: Final = 2**63 - 1
+_DIGITS: Final = 20
+"""Of numbers that no load has sent."""
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding raises; the last one where a value is nested too deeply."""
 _decode_fields: Final = msgspec.json.Decoder(Fields).decode
 _decode_loosely: Final = msgspec.json.Decoder(_Loose).decode
 _decode_any: Final = msgspec.json.Decoder().decode
+
+
+class HotFailed(Exception):
+    """The user's function does not tell which records are to have a result."""
 
 
 class Numbers:
@@ -63,10 +69,16 @@ class Numbers:
         self._hot = hot
 
     def origin(self, message: Message) -> Origin | None:
-        """What a record of the input topic is; None: nothing that this load has sent."""
+        """What a record of the input topic is; None: nothing that this load has sent.
+
+        Raises:
+            HotFailed: there is no telling whether it is to have a result.
+        """
         headers = dict(raw_headers(message))
         value = message.value()
         flaw = headers.get(FLAW_HEADER)
+        if flaw is not None and _text(flaw) not in tuple(Flaw):
+            return None
         answerable = flaw is None or Flaw(_text(flaw)).has_result
         fields = _fields(value) if answerable else None
         if SEQ_HEADER in headers:
@@ -75,7 +87,7 @@ class Numbers:
             seq, due = fields.seq, fields.sent_at
         else:
             return None
-        if seq is None or due is None or seq < 0 or due > _LATEST:
+        if seq is None or due is None or seq < 0 or abs(due) > _LATEST:
             return None
         return Origin(seq, due, answerable, self._is_hot(value, fields) if answerable else None)
 
@@ -93,7 +105,11 @@ class Numbers:
 
     def _is_hot(self, value: Any, fields: Fields | None) -> bool | None:
         if self._hot is not None:
-            return bool(self._hot(_decode_any(value)))
+            try:
+                return bool(self._hot(_decode_any(value)))
+            except Exception as error:
+                given = _text(value)[:200]
+                raise HotFailed(f"--expect raised {type(error).__name__}: {error}, given {given}") from error
         if fields is None or fields.temperature is None:
             return None
         return fields.temperature > HOT_ABOVE
@@ -129,9 +145,9 @@ def _read(given: Any, kind: type[Any]) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def _number(value: Any) -> int | None:
     text = _text(value)
-    return int(text) if text.isdecimal() and text.isascii() else None
+    return int(text) if text.isdecimal() and text.isascii() and len(text) < _DIGITS else None

@@ -6,8 +6,9 @@ from typing import Final
 
 from supervisor.latencies import milliseconds
 from supervisor.load_chart import Line, Mark, chart
-from supervisor.load_result import Capacity, Found, LoadResult, Percentiles, Sample
-from supervisor.load_summary import capacity_lines, checks
+from supervisor.load_found import Found, checks
+from supervisor.load_result import Capacity, LoadResult, Percentiles, Sample, Verdict
+from supervisor.load_summary import capacity_lines
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c2430; --dim: #667085; --rule: #e4e7ec; --card: #f8f9fb;
@@ -24,7 +25,7 @@ h1 { font-size: 26px; margin: 0; } h2 { font-size: 16px; margin: 36px 0 8px; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 12px 16px; }
 .card b { display: block; font-size: 22px; font-variant-numeric: tabular-nums; } .card span { color: var(--dim); }
 .verdict { border-left: 4px solid var(--good); padding: 4px 12px; margin: 20px 0; font-weight: 600; }
-.verdict.bad { border-color: var(--bad); color: var(--bad); }
+.verdict.bad { border-color: var(--bad); color: var(--bad); } .verdict.idle { border-color: var(--warn); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--rule); vertical-align: top; }
 th { color: var(--dim); font-weight: 500; }
@@ -90,16 +91,12 @@ def _cards(result: LoadResult) -> str:
 
 
 def _verdict(result: LoadResult) -> str:
-    if result.verified is None and not result.bad:
+    verdict = result.verdict
+    if verdict is Verdict.SENT:
         return ""
-    text = "Records were not acknowledged." if result.failed else "Every promise was kept."
-    if result.incapable:
-        text = "The pool kept up with no rate that was tried."
-    if result.fatal is not None:
-        text = f"Nothing more could be sent. {escape(result.fatal)}"
-    if result.verified is not None and result.verified.broken:
-        text = "A promise is broken."
-    return f'<div class="verdict {"bad" if result.bad else ""}">{text}</div>'
+    cause = f" {escape(result.fatal)}" if result.fatal is not None else ""
+    style = "idle" if verdict is Verdict.UNPROVEN else "" if verdict.good else "bad"
+    return f'<div class="verdict {style}">{verdict}{cause}</div>'
 
 
 def _charts(result: LoadResult) -> Iterable[str]:
@@ -163,9 +160,9 @@ def _verified(found: Found | None) -> str:
     if found is None:
         return ""
     rows = "".join(
-        f'<tr><td class="{"good" if good else "bad"}">{"✔" if good else "✘"} {escape(name)}</td>'
+        f'<tr><td class="{"good" if kept else "bad"}">{"✔" if kept else "✘"} {escape(name)}</td>'
         f'<td class="left">{escape(text)}</td></tr>'
-        for good, name, text in checks(found)
+        for kept, name, text in checks(found)
     )
     return f"<h2>Results in {escape(found.output)}</h2><table>{rows}</table>"
 

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from supervisor.background import in_background
 from supervisor.client_settings import taken_settings
-from supervisor.load_numbers import Numbers
+from supervisor.load_numbers import HotFailed, Numbers, Origin
 from supervisor.load_refused import LoadRefused
 from supervisor.load_verification import Verification
 from workers.log import kafka_logger
@@ -55,6 +55,8 @@ class Reader:
         """When there was a result of this load last, or any record of it."""
         self._look: Future[Mapping[str, int]] | None = None
         """How many partitions there are, being asked: what waits for a broker here would be in the latencies."""
+        self._end: Future[Sequence[int]] | None = None
+        """Where the loaded topic ends, partition for partition, being asked."""
         self._look_at = time.monotonic() + _LOOK_SECONDS
         self._ended: dict[int, int] = {}
         """Where partitions of the loaded topic were seen to end: behind what a transaction leaves there, too."""
@@ -74,23 +76,30 @@ class Reader:
         first = self._consumer.poll(seconds)
         if first is None:
             return 0
-        now, verification, numbers = time.time_ns(), self._verification, self._numbers
+        now, verification = time.time_ns(), self._verification
         messages = (first, *self._consumer.consume(_AT_ONCE, 0))
         for message in messages:
             if (error := message.error()) is not None:
                 self._heed(error, message)
             elif message.topic() == self._source:
-                origin = numbers.origin(message)
+                origin = self._origin(message)
                 if origin is None:
                     verification.foreign += 1
                 else:
                     key: Any = message.key()
                     verification.sent(origin.seq, origin.due, key=key, answerable=origin.answerable, hot=origin.hot)
             else:
-                verification.result(numbers.result(message), message.partition() or 0, now)
+                verification.result(self._numbers.result(message), message.partition() or 0, now)
         if (taken := verification.taken) != self._taken:  # not what others write there
             self._taken, self.last_result = taken, time.monotonic()
         return len(messages)
+
+    def _origin(self, message: Message) -> Origin | None:
+        try:
+            return self._numbers.origin(message)
+        except HotFailed as failure:
+            self.error = str(failure)
+            return None
 
     def _heed(self, error: KafkaError, message: Message) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
@@ -100,28 +109,39 @@ class Reader:
         elif error.code() not in WAITED_OUT | {KafkaError.GROUP_AUTHORIZATION_FAILED}:
             self.error = error.str()
 
-    def at_end(self, ends: Sequence[int]) -> bool:
-        """Whether the loaded topic is read up to these offsets."""
+    def find_end(self) -> None:
+        """Begin to ask where the loaded topic ends now."""
+        self._end = in_background(self._source_end)
+
+    @property
+    def end_known(self) -> bool:
+        """Whether `find_end` has its answer, or there will be none: then `error` says so."""
+        if self._end is None or not self._end.done():
+            return False
+        try:
+            self._take_in({self._source: len(self._end.result())})
+        except (KafkaException, LoadRefused, RuntimeError) as failure:
+            self.error = f"the end of {self._source} is not known: {failure}"
+        return True
+
+    def at_end(self) -> bool:
+        """Whether the loaded topic is read to the end that is known."""
+        assert self._end is not None, "nobody has asked for it"
         positions = self._consumer.position(self._sources())
         begun = [begun for place, begun in zip(self._places, self._begun, strict=True) if place.topic == self._source]
         # A partition of which nothing was read yet has no position, nor was one that is new since then sent anything.
         return all(
             max(p.offset, begun, self._ended.get(p.partition, 0)) >= end
-            for p, begun, end in zip(positions, begun, ends, strict=False)
+            for p, begun, end in zip(positions, begun, self._end.result(), strict=False)
         )
 
-    def source_ends(self) -> Sequence[int]:
-        """Where the loaded topic ends now; nothing, and `error`, where no broker tells."""
-        try:
-            self._take_in(self._partitions())
-            return self._ends(self._sources())
-        except (KafkaException, LoadRefused) as failure:
-            self.error = f"the end of {self._source} is not known: {failure}"
-            return []
+    def _source_end(self) -> Sequence[int]:
+        count = self._partitions()[self._source]
+        return self._ends([TopicPartition(self._source, number) for number in range(count)])
 
     def close(self) -> None:
-        if self._look is not None:
-            wait([self._look])  # it still has the consumer
+        asked: list[Future[Any]] = [one for one in (self._look, self._end) if one is not None]
+        wait(asked)  # they still have the consumer
         self._consumer.close()
 
     def _look_around(self) -> None:
@@ -150,9 +170,10 @@ class Reader:
     def _partitions(self, seconds: float = _BROKER_SECONDS) -> Mapping[str, int]:
         """How many either topic has."""
         there = self._consumer.list_topics(timeout=seconds).topics
-        for topic in (self._source, self._target):
-            if topic not in there:
-                raise LoadRefused(f"topic {topic} is not there: name the topic that the app writes its results to")
+        if self._source not in there:
+            raise LoadRefused(f"topic {self._source}, which is loaded, is not there any more")
+        if self._target not in there:
+            raise LoadRefused(f"topic {self._target} is not there: name the topic that the app writes its results to")
         return {topic: len(there[topic].partitions) for topic in (self._source, self._target)}
 
     def _ends(self, places: Sequence[TopicPartition]) -> Sequence[int]:

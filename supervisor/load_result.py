@@ -1,10 +1,12 @@
 """What a load found: the document of `--json`, from which the table and the page are drawn."""
 
+from enum import StrEnum
 from typing import Self
 
 import msgspec
 
 from supervisor.latencies import Latencies
+from supervisor.load_found import Found
 from supervisor.load_watch import Event
 
 
@@ -46,44 +48,6 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """Latencies of the records acknowledged in this second."""
     end_to_end: Percentiles | None = None
     """Latencies of the results read in this second."""
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--verify` found."""
-
-    output: str
-    expect: str
-    """Which records were to have a result: all, hot or some."""
-    records: int
-    """Different records in the loaded topic."""
-    foreign: int = 0
-    """Records in the loaded topic that are not of this load."""
-    expected: int | None
-    """How many of them were to have a result; None where there is no telling."""
-    answered: int
-    results: int
-    missing: int
-    missing_numbers: list[int]
-    """The first few of them."""
-    repeated: int
-    disordered: int
-    keyed: bool = True
-    """Whether records have keys, and with them an order."""
-    unfounded: int
-    """Records with a result that were to have none, or of which there is none."""
-    unnumbered: int
-    """Results that do not say which record they are of."""
-    exactly_once: bool
-    """Whether a repeated result breaks a promise."""
-    error: str | None
-    """Why the topics could not be read wholly."""
-
-    @property
-    def broken(self) -> bool:
-        """Whether a promise is."""
-        unread = self.error is not None or (self.expected is not None and self.results == 0 < self.expected)
-        wrong = self.missing or self.disordered or self.unfounded or self.unnumbered
-        return bool(unread or wrong or (self.exactly_once and self.repeated))
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,16 +114,33 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     events: list[Event] = []
 
     @property
-    def broken(self) -> bool:
-        """Whether a record was not acknowledged, none could be sent any more, or a promise is broken."""
-        return self.failed > 0 or self.fatal is not None or (self.verified is not None and self.verified.broken)
+    def verdict(self) -> "Verdict":
+        """The most serious of what is true."""
+        if self.verified is not None and self.verified.broken:
+            return Verdict.BROKEN
+        if self.fatal is not None:
+            return Verdict.FATAL
+        if self.failed:
+            return Verdict.FAILED
+        if self.capacity is not None and self.capacity.rate is None:
+            return Verdict.INCAPABLE
+        if self.verified is None:
+            return Verdict.SENT
+        return Verdict.UNPROVEN if self.verified.idle else Verdict.KEPT
+
+
+class Verdict(StrEnum):
+    """What a load comes to."""
+
+    BROKEN = "A promise is broken."
+    FATAL = "Nothing more could be sent."
+    FAILED = "Records were not acknowledged."
+    INCAPABLE = "The pool kept up with no rate that was tried."
+    SENT = "Every record was acknowledged."
+    UNPROVEN = "No record was to have a result, and none has: nothing is proven."
+    KEPT = "Every promise was kept."
 
     @property
-    def incapable(self) -> bool:
-        """Whether the pool kept up with none of the rates that were tried for capacity."""
-        return self.capacity is not None and self.capacity.rate is None
-
-    @property
-    def bad(self) -> bool:
-        """Whether either is so."""
-        return self.broken or self.incapable
+    def good(self) -> bool:
+        """Whether the load did what it was asked to."""
+        return self in (Verdict.SENT, Verdict.UNPROVEN, Verdict.KEPT)

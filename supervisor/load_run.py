@@ -93,17 +93,24 @@ class LoadRun:
 
     def settle(self, patience: float) -> None:
         """Turn until no result has come for so many seconds: one that is missing may come late, and a repeat, too."""
-        if self.reader is None or self.interrupt.impatient:
+        if self.reader is None:
             return
         self.phase = f"waiting until no result has come for {patience:g} s"
-        begun, ends = time.monotonic(), self.reader.source_ends()
-        while not self.interrupt.impatient:
+        if not self.interrupt.impatient:
+            self._settle(self.reader, patience)
+        if self.interrupt.impatient and self.reader.error is None:
+            self.reader.error = "interrupted before they were read to their ends"
+
+    def _settle(self, reader: Reader, patience: float) -> None:
+        begun = time.monotonic()
+        reader.find_end()
+        while reader.error is None and not self.interrupt.impatient:
             self.turn()
-            quiet = time.monotonic() - max(begun, self.reader.last_result)
-            if quiet > patience and not self.reader.at_end(ends):
-                self.reader.error = f"the topic could not be read to its end: nothing came for {patience:g} s"
-            if self.reader.error is not None or quiet > patience:
+            known, quiet = reader.end_known, time.monotonic() - max(begun, reader.last_result)
+            if known and quiet > patience:
                 break
+        if reader.error is None and not self.interrupt.impatient and not reader.at_end():
+            reader.error = f"the topic could not be read to its end: nothing came for {patience:g} s"
         self.sample(force=True)
 
     def turn(self) -> None:

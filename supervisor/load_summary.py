@@ -9,15 +9,10 @@ from rich.text import Text
 
 from supervisor.latencies import milliseconds
 from supervisor.load_capacity import HEADROOM
-from supervisor.load_result import Capacity, Found, LoadResult, Percentiles
+from supervisor.load_found import Found, checks
+from supervisor.load_result import Capacity, LoadResult, Percentiles, Verdict
 
-_CURES: Final = {
-    "unnumbered": ("give results the record's `seq`, or its headers: Output(…, headers=record.headers)"),
-    "unfounded": (
-        "results of records that were to have none: not hot (does the app answer all? --expect all), malformed,"
-        " tombstones, or another load's"
-    ),
-}
+_STYLES: Final = {Verdict.KEPT: "bold green", Verdict.UNPROVEN: "yellow"}
 
 
 def summary(result: LoadResult) -> RenderableType:
@@ -27,6 +22,8 @@ def summary(result: LoadResult) -> RenderableType:
         parts += [Text(), _verified(result.verified)]
     if result.capacity is not None:
         parts += [Text(), _capacity(result.capacity)]
+    if result.verdict is not Verdict.SENT:
+        parts += [Text(), Text(result.verdict, style=_STYLES.get(result.verdict, "bold red"))]
     return Group(*parts)
 
 
@@ -66,46 +63,12 @@ def _percentiles(found: Percentiles) -> Iterator[str]:
         yield milliseconds(None if value is None else value / 1000)
 
 
-def _verified(found: Found) -> Group:
+def _verified(found: Found) -> Table:
     table = Table(title=f"results in {found.output}", title_justify="left", show_header=False, box=None)
-    for good, name, text in checks(found):
-        mark = Text("✔", style="green") if good else Text("✘", style="bold red")
-        table.add_row(mark, name, Text(text, style="dim" if good else "bold red"))
-    verdict = (
-        Text("A promise is broken: see above.", style="bold red")
-        if found.broken
-        else Text("Every promise was kept.", style="bold green")
-    )
-    return Group(table, verdict)
-
-
-def checks(found: Found) -> list[tuple[bool, str, str]]:
-    """Each promise: whether it was kept, what it is, and what was found."""
-    which = {"all": "every record", "hot": "every hot record", "some": "some records"}.get(found.expect, found.expect)
-    expected = "" if found.expected is None else f" of {found.expected:,}"
-    answered = found.answered if found.expected is None else found.expected - found.missing
-    numbers = ", ".join(f"{number:,}" for number in found.missing_numbers)
-    missing = f", {found.missing:,} missing: {numbers}{' …' if found.missing > len(found.missing_numbers) else ''}"
-    repeats = (
-        "" if found.exactly_once or not found.repeated else " (at least once allows them; --exactly-once does not)"
-    )
-    rows = [
-        (not found.missing, f"{which} has its result", f"{answered:,}{expected}{missing if found.missing else ''}"),
-        (not (found.exactly_once and found.repeated), "none twice", f"{found.repeated:,} repeated{repeats}"),
-    ]
-    if found.keyed:
-        rows.append((not found.disordered, "in order within a key", f"{found.disordered:,} out of order"))
-    if found.foreign:
-        rows.append((True, "not verified", f"{found.foreign:,} records in the topic that are not of this load"))
-    if found.unfounded:
-        rows.append((False, "nothing else", f"{found.unfounded:,} {_CURES['unfounded']}"))
-    if found.unnumbered:
-        rows.append((False, "each tells its record", f"{found.unnumbered:,} do not: {_CURES['unnumbered']}"))
-    if found.expected and not found.results + found.unnumbered:
-        rows.append((False, "there are results", "none; does the pool run, and write to this topic?"))
-    if found.error is not None:
-        rows.append((False, "the topics can be read", found.error))
-    return rows
+    for kept, name, text in checks(found):
+        mark = Text("✔", style="green") if kept else Text("✘", style="bold red")
+        table.add_row(mark, name, Text(text, style="dim" if kept else "bold red"))
+    return table
 
 
 def _capacity(capacity: Capacity) -> Group:

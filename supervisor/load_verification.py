@@ -46,8 +46,10 @@ class Verification:
         self._early: dict[int, tuple[int, int, int]] = {}
         self.latencies = Latencies()
         """From a record's time to be sent until its first result could be read, since somebody took them."""
+        self.copies = 0
+        """Records of this load in the input topic."""
         self.records = 0
-        """Different records in the input topic."""
+        """Different ones of them."""
         self.results = 0
         """All results that tell which record they are of."""
         self.answered = 0
@@ -113,6 +115,7 @@ class Verification:
         if not first and due != self._due[seq]:  # another load's, on the same topic
             self.foreign += 1
             return
+        self.copies += 1
         self._copies[seq] = min(_MOST, self._copies[seq] + 1)
         if not first:
             self.repeated -= self._results[seq] >= self._copies[seq]  # what came before its record's second copy

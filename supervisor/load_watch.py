@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -46,6 +46,8 @@ class PoolWatch:
         self._counts: dict[tuple[str, int], int] = {}
         """The records of each partition that a supervisor has said it had handled."""
         self._records = 0
+        self._most = 0
+        """How many partitions they had together at most, when they were counted."""
         self.handled: tuple[float, int] | None = None
         """When all supervisors answered last, and the records handled until then from the first time on; None where
         there is nobody to ask."""
@@ -70,16 +72,20 @@ class PoolWatch:
 
     @property
     def lag(self) -> int | None:
-        """Offsets that the pool has still to commit; None where it is not known."""
-        lags = [partition.lag for partition in self.partitions if partition.lag is not None]
-        return sum(lags) if lags else None
+        """Offsets that the pool has still to commit; None where it is not known of all partitions."""
+        return self._sum(lambda place: place.lag)
 
     @property
     def waiting(self) -> int | None:
-        """Offsets that the pool has still to handle, committed or not; None where it is not known."""
-        places = [(p.position, p.end) for p in self.partitions]
-        known = [max(0, end - position) for position, end in places if position is not None and end is not None]
-        return sum(known) if known else None
+        """Offsets that the pool has still to handle, committed or not; None where it is not known of all partitions."""
+        return self._sum(_waiting)
+
+    def _sum(self, of: Callable[[PartitionStatus], int | None]) -> int | None:
+        places = {place.partition: place for place in self.partitions}  # one that moves may be told twice
+        # Or not at all: then what the others tell is not the pool's.
+        self._most = max(self._most, len(places))
+        known = [number for place in places.values() if (number := of(place)) is not None]
+        return sum(known) if len(known) == self._most and self.replicas == len(self._urls) and known else None
 
     @property
     def partitions(self) -> Sequence[PartitionStatus]:
@@ -152,6 +158,12 @@ def changes(before: PoolStatus | None, after: PoolStatus | None) -> list[tuple[s
         elif new.state != old.state and new.state not in _PASSED_OVER:
             found.append(("worker", f"worker of {place} {new.state.replace('_', ' ')}"))
     return found
+
+
+def _waiting(place: PartitionStatus) -> int | None:
+    if place.position is None or place.end is None:
+        return None
+    return max(0, place.end - place.position)
 
 
 def _by_place(status: PoolStatus) -> Mapping[str, PartitionStatus]:

@@ -156,6 +156,22 @@ def test_replicas_are_told_and_reckoned_with(monkeypatch: pytest.MonkeyPatch) ->
     assert found.target_replicas == pytest.approx(30_000 * 1.3 / found.rate * 2, abs=1)
 
 
+def test_the_replicas_that_a_rate_needs_are_told_by_those_that_made_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Simulation(3000.0)
+    turn = pool.turn
+
+    def turn_until_one_dies() -> None:
+        turn()
+        if pool.rate > 2000:
+            pool.watch.replicas = 1  # and its partitions go to the other
+
+    monkeypatch.setattr(pool, "turn", turn_until_one_dies)
+    found = search(monkeypatch, pool, status=STATUS, verify="out", target=20_000.0)
+    assert (found.rate, found.replicas, found.target_replicas) == (2000, 2, 26)
+    assert found.tried[-1].kept_up is None
+    assert any("not every supervisor answers" in note and "the search ends" in note for note in pool.notes)
+
+
 def test_without_a_status_replicas_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     found = search(monkeypatch, Simulation(3000.0), verify="out", target=30_000.0)
     assert (found.replicas, found.target_replicas) == (None, None)

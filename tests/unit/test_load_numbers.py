@@ -2,7 +2,8 @@
 
 import pytest
 
-from supervisor.load_numbers import Numbers
+from supervisor.load_flaws import FLAW_HEADER, SENT_AT_HEADER, SEQ_HEADER
+from supervisor.load_numbers import HotFailed, Numbers
 from tests.unit.messages import message
 
 NUMBERS = Numbers(marked=True)
@@ -44,3 +45,21 @@ def test_a_record_is_known_whatever_its_temperature_is(temperature: str, hot: bo
 @pytest.mark.parametrize("value", [b'{"seq": 5}', b'{"seq": -5, "sent_at": 7}', b'{"seq": 5, "sent_at": 1%030d}' % 0])
 def test_what_no_load_has_sent_is_no_record_of_it(value: bytes) -> None:
     assert NUMBERS.origin(message(value)) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(FLAW_HEADER, b"unheard of"), (SEQ_HEADER, b"5"), (SENT_AT_HEADER, b"7")],
+        [(SEQ_HEADER, b"\xff"), (SENT_AT_HEADER, b"7")],
+        [(SEQ_HEADER, b"9" * 5000), (SENT_AT_HEADER, b"7")],
+    ],
+)
+def test_headers_that_no_load_has_written_are_no_record_of_it(headers: list[tuple[str, str | bytes | None]]) -> None:
+    assert NUMBERS.origin(message(b"{}", headers=headers)) is None
+
+
+def test_a_function_that_fails_is_told_with_what_it_was_given() -> None:
+    numbers = Numbers(marked=False, hot=lambda value: value["amount"] > 5)
+    with pytest.raises(HotFailed, match=r"KeyError: 'amount', given .*sent_at"):
+        numbers.origin(message(b'{"seq": 5, "sent_at": 7}'))

@@ -11,6 +11,7 @@ from supervisor.load_numbers import Numbers
 from supervisor.load_reader import Reader
 from supervisor.load_refused import LoadRefused
 from supervisor.load_verification import Expect, Verification
+from tests.support.wait import wait_for
 from workers.settings import Settings
 
 IN, OUT = "in", "out"
@@ -57,6 +58,11 @@ def read(reader: Reader, verification: Verification, records: int) -> None:
         reader.read(0.05)
 
 
+def find_end(reader: Reader) -> None:
+    reader.find_end()
+    wait_for(lambda: reader.end_known, 10)
+
+
 def test_partitions_that_are_added_meanwhile_are_read_from_their_beginning(
     producer: Producer, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,9 +74,8 @@ def test_partitions_that_are_added_meanwhile_are_read_from_their_beginning(
     read(reader, verification, 1)
     write(producer, 1)
     read(reader, verification, 2)
-    ends = reader.source_ends()
-    assert (len(ends), ends[-1]) == (PARTITIONS, 2)
-    assert reader.at_end(ends)
+    find_end(reader)
+    assert reader.at_end()
     reader.close()
     assert (verification.records, verification.answered, verification.unfounded) == (2, 2, 0)
     assert reader.error is None
@@ -83,14 +88,25 @@ def test_what_is_in_a_partition_that_nobody_saw_until_the_end_is_still_to_be_rea
     reader = Growing(settings, IN, OUT, Numbers(marked=False), verification)
     write(producer, 2)
     reader.grown = True
-    ends = reader.source_ends()
-    assert not reader.at_end(ends)
-    read(reader, verification, ends[-1])
-    assert reader.at_end(ends)
+    find_end(reader)
+    assert not reader.at_end()
+    read(reader, verification, 1)
+    assert reader.at_end()
     reader.close()
-    assert verification.answered == verification.records == ends[-1]
+    assert verification.answered == verification.records == 1
 
 
 def test_a_topic_that_is_not_there_is_refused(settings: Settings) -> None:
     with pytest.raises(LoadRefused, match="topic nowhere is not there"):
         Reader(settings, IN, "nowhere", Numbers(marked=False), Verification(Expect.ALL))
+
+
+def test_a_function_of_the_users_that_fails_ends_the_verification_with_its_error(
+    producer: Producer, settings: Settings
+) -> None:
+    verification = Verification(Expect.HOT)
+    reader = Reader(settings, IN, OUT, Numbers(marked=False, hot=lambda value: value["amount"] > 5), verification)
+    write(producer, 3)
+    wait_for(lambda: reader.read(0.05) and reader.error, 10)
+    reader.close()
+    assert "KeyError: 'amount'" in (reader.error or "")

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from supervisor.latencies import Latencies
 from supervisor.load_chart import WIDTH
+from supervisor.load_found import Found
 from supervisor.load_page import page
-from supervisor.load_result import Capacity, Found, LoadResult, Percentiles, Sample, Tried
+from supervisor.load_result import Capacity, LoadResult, Percentiles, Sample, Tried, Verdict
 from supervisor.load_summary import capacity_lines, summary
 from supervisor.load_watch import Event, changes
 from supervisor.status import PartitionStatus, PoolStatus
@@ -29,6 +30,8 @@ def percentiles(*milliseconds: float) -> Percentiles:
 FOUND = Found(
     output="out",
     expect="hot",
+    acknowledged=100,
+    copies=100,
     records=100,
     expected=5,
     answered=5,
@@ -89,11 +92,13 @@ RESULT = LoadResult(
         ({"unnumbered": 1}, True),
         ({"error": "gone"}, True),
         ({"results": 0, "answered": 0, "missing": 5}, True),
+        ({"copies": 99}, True),
+        ({"copies": 101}, False),
     ],
 )
 def test_what_breaks_a_promise(change: dict[str, Any], broken: bool) -> None:
     result = replace(RESULT, verified=replace(FOUND, **change))
-    assert result.broken is broken
+    assert result.verdict is (Verdict.BROKEN if broken else Verdict.KEPT)
     console = Console(width=200)
     with console.capture() as written:
         console.print(summary(result))
@@ -102,12 +107,22 @@ def test_what_breaks_a_promise(change: dict[str, Any], broken: bool) -> None:
 
 
 def test_a_record_that_was_not_acknowledged_is_a_failure() -> None:
-    assert replace(RESULT, failed=1, verified=None).broken
+    assert replace(RESULT, failed=1, verified=None).verdict is Verdict.FAILED
+    assert replace(RESULT, failed=1).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("expected", [0, None])
+def test_where_nothing_was_to_have_a_result_nothing_is_proven(expected: int | None) -> None:
+    idle = replace(FOUND, expected=expected, answered=0, results=0)
+    result = replace(RESULT, verified=idle)
+    assert (result.verdict, result.verdict.good) == (Verdict.UNPROVEN, True)
+    assert "nothing is proven" in page(result)
+    assert replace(RESULT, verified=replace(idle, unnumbered=1)).verdict is Verdict.BROKEN
 
 
 def test_a_fatal_error_is_a_failure_and_is_told() -> None:
     result = replace(RESULT, fatal="OUT_OF_ORDER_SEQUENCE_NUMBER: <made up>", verified=None)
-    assert result.broken
+    assert result.verdict is Verdict.FATAL
     console = Console(width=200)
     with console.capture() as written:
         console.print(summary(result))
@@ -126,8 +141,8 @@ def test_no_capacity_is_no_success() -> None:
         target_partitions=None,
         target_replicas=None,
     )
-    assert replace(RESULT, capacity=none).incapable
-    assert not replace(RESULT, capacity=replace(none, rate=1000.0)).incapable
+    assert replace(RESULT, capacity=none).verdict is Verdict.INCAPABLE
+    assert replace(RESULT, capacity=replace(none, rate=1000.0)).verdict is Verdict.KEPT
     assert '<div class="verdict bad">The pool kept up with no rate' in page(replace(RESULT, capacity=none))
 
 

@@ -116,10 +116,12 @@ class Repeating:
             self.last_result = self.now
         return 0
 
-    def source_ends(self) -> list[int]:
-        return []
+    def find_end(self) -> None:
+        pass
 
-    def at_end(self, _ends: list[int]) -> bool:
+    end_known = True
+
+    def at_end(self) -> bool:
         return True
 
 
@@ -167,9 +169,27 @@ def test_all_processes_stop_where_one_can_send_no_more() -> None:
     assert told == ["stop"]
 
 
-def test_ctrl_c_twice_asks_no_broker_for_anything() -> None:
-    interrupt, reader = SimpleNamespace(requested=True, impatient=True), SimpleNamespace()  # which can do nothing
+def test_ctrl_c_twice_asks_no_broker_for_anything_and_nothing_is_verified() -> None:
+    interrupt = SimpleNamespace(requested=True, impatient=True)
+    reader = SimpleNamespace(error=None)  # it can do nothing
     idle(Verification(Expect.ALL), reader, interrupt).settle(30.0)
+    assert "interrupted" in reader.error
+
+
+def test_a_verification_that_is_cut_short_is_no_success(broker: str, tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    process = begun(broker, "in", "--rate", "500", "--hot", "0", "--verify", "out", "--json", str(file))
+    assert process.stderr is not None
+    process.stderr.readline()  # it goes
+    process.send_signal(SIGINT)
+    for line in process.stderr:
+        if "waiting until no result" in line:
+            break
+    process.send_signal(SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "interrupted before they were read" in json.loads(file.read_bytes())["verified"]["error"]
+    assert "Every promise was kept" not in out
 
 
 def test_a_short_load_has_its_time_and_its_latencies(broker: str, tmp_path: Path) -> None:

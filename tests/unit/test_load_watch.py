@@ -69,6 +69,36 @@ def test_while_one_does_not_answer_nothing_new_is_told(pool: Pool) -> None:
         assert handled(watch) == 150
 
 
+def test_lag_is_told_while_it_is_known_of_all_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    lags: dict[str, dict[int, int | None] | None] = {"a": {0: 3, 1: 7}, "b": {2: 50_000}}
+
+    def fetch(url: str, _timeout: float) -> PoolStatus:
+        if (told := lags[url]) is None:
+            raise StatusUnavailable(url)
+        places = [PartitionStatus(topic="in", partition=n, state="running", lag=lag) for n, lag in told.items()]
+        return PoolStatus(state="running", group="g", protocol="classic", uptime_s=1.0, partitions=places)
+
+    monkeypatch.setattr(load_watch, "fetch_status", fetch)
+    monkeypatch.setattr(load_watch, "_LOOK_SECONDS", 60.0)
+
+    def lag() -> int | None:
+        watch._look()
+        return watch.lag
+
+    with PoolWatch(["a", "b"], "in") as watch:
+        assert lag() == 50_010
+        lags["b"] = None  # no answer
+        assert lag() is None
+        lags["b"] = {}  # on its way
+        assert lag() is None
+        lags["a"] = {0: 3, 1: 7, 2: None}  # being resolved
+        assert lag() is None
+        lags["a"] = {0: 3, 1: 7, 2: 49_000}
+        assert lag() == 49_010
+        lags["b"] = {2: 48_000}  # asked after it had moved back
+        assert lag() == 48_010
+
+
 def test_what_waits_is_told_by_positions_not_by_commits(monkeypatch: pytest.MonkeyPatch) -> None:
     places = [
         PartitionStatus(topic="in", partition=0, state="running", position=70, committed=20, end=100),
@@ -79,7 +109,10 @@ def test_what_waits_is_told_by_positions_not_by_commits(monkeypatch: pytest.Monk
     status = PoolStatus(state="running", group="g", protocol="classic", uptime_s=1.0, partitions=places)
     monkeypatch.setattr(load_watch, "fetch_status", lambda _url, _timeout: status)
     with PoolWatch(["a"], "in") as watch:
-        assert watch.waiting == 30
+        told = [watch.waiting]  # of the one that starts nothing is known
+        places[2] = PartitionStatus(topic="in", partition=2, state="running", position=99, end=100)
+        told.append(watch.waiting)
+    assert told == [None, 31]
     assert PoolWatch([], "in").waiting is None
 
 

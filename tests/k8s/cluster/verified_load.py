@@ -9,7 +9,8 @@ from typing import Self
 
 import msgspec
 
-from supervisor.load_result import Found, LoadResult
+from supervisor.load_found import Found
+from supervisor.load_result import LoadResult
 from tests.support.pool import environment
 from tests.support.process import end, spawn
 from tests.support.topics import Topics
