@@ -19,7 +19,7 @@ HURRY_SECONDS: Final = 1.0
 UNREADY_SECONDS: Final = 1.0
 """After which a worker that has not begun to read is not waited for: it has nothing in hand."""
 STUCK_SECONDS: Final = 1.0
-"""After which a killed worker whose death nobody confirms is a case for the end of its fork server."""
+"""After which a killed worker that is dead, and of which the fork server does not say so, is a case for its end."""
 
 
 class Cause(Enum):
@@ -61,7 +61,7 @@ class Departure:
         limits: until when.
         pool: has their workers.
         commits: commits for them.
-        unstick: ends the fork server, and so all workers, where a killed one's death is not confirmed.
+        unstick: ends the fork server, and so all workers, where it does not tell of a killed one's death.
     """
 
     def __init__(
@@ -128,9 +128,11 @@ class Departure:
                 self._killed_at = now
                 self._pool.kill(alive, "not drained in time")
         elif now >= self._killed_at + STUCK_SECONDS:
-            log.error("worker_death_unconfirmed", partitions=[str(name) for name in alive])
             self._killed_at = now
-            self._unstick()
+            log.error("worker_death_unconfirmed", partitions=[str(name) for name in alive])
+            # One that the kernel cannot end yet would outlive the fork server, too, and only take all others along.
+            if self._pool.untold(alive):
+                self._unstick()
 
     def _lose(self) -> None:
         self._killed_at = monotonic()

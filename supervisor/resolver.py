@@ -61,6 +61,8 @@ class Resolver:
 
     def turn(self) -> None:
         """Take the answers that have come, and ask for what nobody has asked for yet."""
+        for client in (self._admin, self._reader):
+            client.poll(0)  # what they have to say of errors would stay in memory
         for question in [question for question in self._questions if question.answer.done()]:
             self._questions.remove(question)
             self._take(question)

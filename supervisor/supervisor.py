@@ -223,11 +223,14 @@ class Supervisor:
         """Drain them; the group waits."""
         assert self._group is not None
         self._tell_workers(self._group)
+        self._group.topics.recount()
         self._begin(Cause.REVOKED, names)
 
     def on_lost(self, names: Sequence[TopicPartition]) -> None:
         """Somebody else may own them by now: nothing of them is committed, and their workers end at once."""
         self._lease.lost()
+        if self._group:
+            self._group.topics.recount()
         if self.facts.state is SupervisorState.RUNNING:
             self.facts.become(SupervisorState.JOINING)
         self._begin(Cause.LOST, names)

@@ -1,5 +1,6 @@
 """Waits, beside the supervisor's loop, for the app's topics to be there."""
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from time import monotonic
@@ -9,7 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from supervisor.background import in_background
-from supervisor.topics import TopicsReady, TopicsRefused, count, prepare
+from supervisor.topics import TopicsReady, TopicsRefused, counts, partitions_of, prepare
 from workers.loading import Declaration
 from workers.log import log
 from workers.records import TopicPartition
@@ -38,9 +39,9 @@ class TopicWatch:
         self._app = app
         self._create = create
         self._answer: Future[TopicsReady] | None = None
-        self._count: Future[int] | None = None
+        self._counts: Future[dict[str, int]] | None = None
         self._found: dict[str, int] | None = None
-        """How many partitions the topics that were there had, at the first look."""
+        """How many partitions the topics that were there had, at the first look; fewer where they had fewer since."""
         self._look_at = 0.0
         self._said_at = -SAY_SECONDS
         self._outputs_said: set[str] = set()
@@ -52,10 +53,10 @@ class TopicWatch:
         Raises:
             TopicsRefused: a topic that is needed cannot be made.
         """
-        if self._count is not None and self._count.done():
-            counted, self._count = self._count, None
+        if self._counts is not None and self._counts.done():
+            counted, self._counts = self._counts, None
             with suppress(KafkaException, RuntimeError):  # the next rebalance asks again
-                self.partitions = counted.result()
+                self._take_counts(counted.result())
         if self._answer is not None and self._answer.done():
             answer, self._answer = self._answer, None
             return self._take(answer)
@@ -64,13 +65,18 @@ class TopicWatch:
         return False
 
     def gained(self, partition: TopicPartition) -> bool:
-        """Whether an input topic's partition was not there yet at the first look."""
+        """Whether an input topic's partition was not there yet at the first look, or has been gone since."""
         return self._found is not None and partition.partition >= self._found.get(partition.topic, 0)
 
     def recount(self) -> None:
-        """Have the partitions counted anew: a rebalance may be for some that a topic has gained."""
-        if self._count is None:
-            self._count = in_background(lambda: count(self._admin, self._app))
+        """Have the partitions counted anew: a rebalance may be for some that a topic has gained, or lost with it."""
+        if self._counts is None:
+            self._counts = in_background(lambda: counts(self._admin))
+
+    def _take_counts(self, there: Mapping[str, int]) -> None:
+        self.partitions = partitions_of(self._app.agents, there)
+        # Of a topic that was deleted all is new, should it come back.
+        self._found = {topic: min(found, there.get(topic, 0)) for topic, found in (self._found or {}).items()}
 
     def _take(self, answer: "Future[TopicsReady]") -> bool:
         self._look_at = monotonic() + LOOK_SECONDS

@@ -115,14 +115,13 @@ def kept(seconds: float) -> dict[str, str]:
     return {"retention.ms": str(milliseconds), "retention.bytes": "-1", "cleanup.policy": "delete"}
 
 
-def count(admin: AdminClient, app: Declaration) -> int:
-    """How many partitions the app reads, of all topics that are there.
+def counts(admin: AdminClient) -> dict[str, int]:
+    """The topics that there are, and how many partitions each has.
 
     Raises:
         KafkaException: the brokers do not answer.
     """
-    there = _there(admin.list_topics(timeout=REQUEST_SECONDS))
-    return partitions_of(app.agents, there)
+    return _there(admin.list_topics(timeout=REQUEST_SECONDS))
 
 
 def partitions_of(agents: Iterable[AgentDeclaration], there: Mapping[str, int]) -> int:

@@ -55,6 +55,9 @@ class DelayedSource:
         end = None if self._held else self._end
         return Batch(due, end, behind=len(due) == self._most)
 
+    def serve(self) -> None:
+        self._source.serve()
+
     def high_watermark(self) -> int:
         return self._source.high_watermark()
 

@@ -310,6 +310,7 @@ class Failures:
             if self._control.wait(min(delay, SLICE)):
                 return False
             delay -= SLICE
+            self._outbox.serve()
             self._offsets.report(self.settle_refusals, idle=True)
         return self._outbox.may_go_on()
 

@@ -68,7 +68,7 @@ class Hooks:
         """Run the start functions in the order in which they were registered.
 
         Raises:
-            StartFailed: one of them raised; what had started before it is stopped again.
+            StartFailed: one of them raised; what had started before it is stopped again, also at a `sys.exit`.
         """
         for function, starts in self._hooks:
             try:
@@ -81,6 +81,9 @@ class Hooks:
                 for later in self._unwind():
                     failure.add_note(f"Stopping what had started failed, too: {type(later).__name__}: {later}")
                 raise failure from error
+            except BaseException:
+                self._unwind()
+                raise
 
     def stop(self) -> None:
         """Stop what has started, in reverse, all of it even where one raises.

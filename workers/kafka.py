@@ -14,9 +14,10 @@ _COMMON: Final[Properties] = {
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 2000,
     "log.connection.close": False,
-    "statistics.interval.ms": 5000,
 }
+_STATISTICS: Final[Properties] = {"statistics.interval.ms": 5000}
 _CONSUMER: Final[Properties] = {
+    **_STATISTICS,
     # librdkafka waits a whole second when its queue has filled: a fast reader would stall each time.
     "fetch.queue.backoff.ms": 5,
     "queued.max.messages.kbytes": 32 * 1024,
@@ -32,6 +33,7 @@ _CONSUMER_FORCED: Final[Properties] = {
     "auto.offset.reset": "error",
 }
 _PRODUCER: Final[Properties] = {
+    **_STATISTICS,
     # While there is a backlog; a worker that has caught up sends sooner (see Outbox.push).
     "linger.ms": 50,
     # Each keeps its record in memory until it is acknowledged: more of them than a core's cache holds are slower.
@@ -52,12 +54,18 @@ _TRANSACTIONAL: Final[Properties] = {
     # An idle transaction is a few requests: with the default of 100 ms it would mostly wait.
     "retry.backoff.ms": 2,
 }
+_UNREAD: Final[Properties] = {
+    # Each report would stay in the client's memory until somebody took it.
+    "statistics.interval.ms": 0,
+}
+"""Of clients of which nobody takes statistics."""
 _SUPERVISOR: Final[Properties] = {
     # How soon partitions that a topic gains are noticed (classic protocol).
     "topic.metadata.refresh.interval.ms": 10_000,
     "partition.assignment.strategy": "cooperative-sticky",
 }
 _SUPERVISOR_FORCED: Final[Properties] = {
+    **_UNREAD,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
 }
@@ -117,12 +125,12 @@ def offset_reader(user: Properties, group: str) -> dict[str, Any]:
     mine = {k: v for k, v in user.items() if k not in _MEMBERSHIP}
     # Committed ones of a dead worker's open transaction would only be told once a successor has ended it.
     forced = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
-    return _client("consumer", {}, mine, forced)
+    return _client("consumer", {}, mine, {**_UNREAD, **forced})
 
 
 def admin(user: Properties) -> dict[str, Any]:
     """Settings of the supervisor's admin client, whose questions must not make a topic that was just deleted anew."""
-    return _client("admin", {}, user, {"allow.auto.create.topics": False})
+    return _client("admin", {}, user, {**_UNREAD, "allow.auto.create.topics": False})
 
 
 _MEMBERSHIP: Final = CLASSIC_ONLY | {

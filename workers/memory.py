@@ -140,6 +140,9 @@ class MemorySource:
         messages, self._waiting = self._waiting, []
         return Batch(messages)
 
+    def serve(self) -> None:
+        pass
+
     def high_watermark(self) -> int:
         return self._end
 

@@ -79,6 +79,8 @@ class Outbox:
         self._may_send = _always if atomic else control.leased
         self.prove: Callable[[], None] = _nothing
         """Proves membership, where only this worker can, while it waits for the lease."""
+        self.meanwhile: Callable[[], None] = _nothing
+        """Called again and again while records are not read."""
         self.sent = 0
         """Results that are on their way."""
 
@@ -198,8 +200,19 @@ class Outbox:
         while not control.draining and not control.leased():
             self.prove()
             self.end_if_overdue()
+            self.meanwhile()
             control.wait(PAUSE)
         return not control.draining
+
+    def serve(self) -> None:
+        """Nothing is wanted of the clients: hear what they have to say, or it would fill their memory.
+
+        Raises:
+            SinkFailed: something is lost.
+        """
+        self.meanwhile()
+        if not self._atomic:  # or proofs of membership see to it
+            self._sink.pending()
 
     def settled(self) -> bool:
         """Whether all that the sink was given is acknowledged, as far as can be told without waiting.
@@ -224,6 +237,7 @@ class Outbox:
         """
         self._words[BEAT] = monotonic_ns()
         self._words[RESULTS] = self._pushed = self.sent
+        self.meanwhile()
         if self._held is not None:
             self.release()
         pending = self._sink.wait(PAUSE) + len(self._held or ())
@@ -263,4 +277,4 @@ def _always() -> bool:
 
 
 def _nothing() -> None:
-    """What proves membership where the supervisor does."""
+    """What proves membership where the supervisor does, and what is done meanwhile where nobody has said."""

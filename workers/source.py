@@ -67,6 +67,12 @@ class Source(Protocol):
             SourceFailed: the partition cannot be read.
         """
 
+    def serve(self) -> None:
+        """While nothing is polled for long, hear what else the client has to say: its reports stay in its memory.
+
+        What is read ahead is given up for that, and read again.
+        """
+
     def high_watermark(self) -> int:
         """The partition's end as the last fetch told it; -1 where unknown."""
 
@@ -100,9 +106,17 @@ class KafkaSource:
         self._rest = batch_size - 1
         self._partition = TopicPartition(topic, partition)
         self._wait = IDLE_WAIT
+        self._paused = self._parked = False
+        self._events: list[Message] = []
+        """What `serve` has heard that is to be told by the next poll."""
         consumer.assign([TopicPartition(topic, partition, start)])
 
     def poll(self, patience: float | None = None) -> Batch:
+        if self._parked:
+            self._unpark()
+        if self._events:
+            events, self._events = self._events, []
+            return _without_events(events)
         first = self._consumer.poll(self._wait if patience is None else ceil(patience * 1000) / 1000)
         if first is None:
             if self._connection.given_up:
@@ -119,19 +133,37 @@ class KafkaSource:
             return _without_events(messages)._replace(behind=behind)
         return Batch(messages, behind=behind)
 
+    def serve(self) -> None:
+        if not self._parked:
+            # The client has one queue for both.
+            self._consumer.pause([self._partition])
+            self._parked = True
+        if (event := self._consumer.poll(0)) is not None:
+            self._events.append(event)
+
+    def _unpark(self) -> None:
+        self._parked = False
+        if not self._paused:
+            self._consumer.resume([self._partition])
+
     def high_watermark(self) -> int:
         _, high = self._consumer.get_watermark_offsets(self._partition, cached=True)
         return max(high, -1)
 
     def pause(self) -> None:
         """Fetch nothing until `resume`; polls go on."""
+        self._paused = True
         self._consumer.pause([self._partition])
 
     def resume(self) -> None:
         """Fetch again, from behind what was polled last."""
+        self._paused = False
         self._consumer.resume([self._partition])
 
     def rewind(self, offset: int) -> None:
+        self._events.clear()
+        if self._parked:
+            self._unpark()
         self._consumer.assign([TopicPartition(self._partition.topic, self._partition.partition, offset)])
 
 

@@ -45,6 +45,10 @@ LONGEST_MS: Final = 86_400_000
 """A latency that is longer counts as this: times of 1970, say, would fill the sum."""
 
 
+UNPOLLED_NS: Final = 5_000_000_000
+"""After which the consumer is asked for what it has to say, though no record is wanted of it."""
+
+
 class Failed(NamedTuple):
     """Records that go the careful way, one by one."""
 
@@ -103,10 +107,13 @@ class PartitionTask:
         self._agent = agent
         self._skips_for = group if replays is Replays.OWN else None
         self._source = source
+        self._waits_at, self._waits_since = -1, 0
+        """The position at which the loop waits, and since when, in nanoseconds of the monotonic clock."""
         self._words = words
         self._control = control
         self._care = care or Care(until=0)
         if isinstance(sink, TransactionalSink):
+            sink.meanwhile = self._meanwhile
             self._outbox = Outbox(agent, sink, words, control, atomic=True)
             self._offsets: Offsets = TransactionalOffsets(
                 self._outbox,
@@ -121,6 +128,7 @@ class PartitionTask:
         else:
             self._outbox = Outbox(agent, sink, words, control, most=held, linger=linger)
             self._offsets = Offsets(self._outbox, words, flush_interval)
+        self._outbox.meanwhile = self._meanwhile
         letters = DeadLetterTopic(agent, group, self._outbox, words)
         self._failures = Failures(agent, self._outbox, letters, self._offsets, words, control, self._care, guard)
         self._handle = self._handle_batch if agent.batch else self._handle_each
@@ -158,6 +166,7 @@ class PartitionTask:
             return
         patience = self._outbox.patience()
         messages, end, behind = self._source.poll(patience)
+        self._waits_at = -1
         words[END] = self._source.high_watermark()
         if messages:
             self._control.wake()
@@ -170,9 +179,17 @@ class PartitionTask:
         idle = not messages and patience is None
         if idle:
             self._failures.idle()
+            self._outbox.serve()
         self._report(idle=idle)
         if idle:
             self._control.rest()
+
+    def _meanwhile(self) -> None:
+        """While the loop waits for something else than records: see to it that its client's memory does not fill."""
+        if self._waits_at != self._words[POSITION]:
+            self._waits_at, self._waits_since = self._words[POSITION], monotonic_ns()
+        elif monotonic_ns() - self._waits_since > UNPOLLED_NS:
+            self._source.serve()
 
     def _handle_all(self, messages: list[Message]) -> bool:
         """Handle messages in turns short enough to report in between; False where a drain came first."""

@@ -78,6 +78,8 @@ class TransactionalSink(KafkaSink):
         """Since when the transaction is open, in nanoseconds of the monotonic clock."""
         self.beside: Callable[[], None] | None = None
         """In place of a sign of life, where it is not the worker's loop that calls; None: it is."""
+        self.meanwhile: Callable[[], None] | None = None
+        """Called again and again while the worker's loop waits for the brokers."""
         self._suspected: list[Refusal] = []
         self._alive = alive
 
@@ -225,6 +227,8 @@ class TransactionalSink(KafkaSink):
                 if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):
                     raise
                 self._serve()
+                if self.meanwhile is not None and self.beside is None:
+                    self.meanwhile()
                 if self._connection.given_up:
                     raise SinkFailed(GIVEN_UP) from raised
 

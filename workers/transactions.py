@@ -246,6 +246,7 @@ class TransactionalOffsets(Offsets):
     def _await_membership(self, metadata: bytes) -> None:
         """The group has moved on: the supervisor's new proof is on its way here, or else this worker's end."""
         while self._control.metadata() == metadata and not self._control.draining:
+            self._outbox.meanwhile()
             self._control.wait(PAUSE)
 
     def _learn(self, cause: Rewind, taken_back: TakenBack) -> bool:

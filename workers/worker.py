@@ -75,14 +75,12 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
     watch = Watch(channel, words, job.metadata)
     try:
         app.start()
-        task = _connect(app, setup, job, words, watch)
-    except WorkerMustEnd:
-        raise  # somebody was quicker, or brokers fail: neither the app nor its settings are at fault
     except (Exception, SystemExit) as error:
         raise CannotStart(traceback.format_exc()) from error
-    channel.send(Ready())
-    watch.start()
     try:
+        task = _begin(app, setup, job, words, watch)
+        channel.send(Ready())
+        watch.start()
         task.run()
     except WorkerMustEnd as end:
         # Before the hooks: whatever becomes of them is not the doing of a record that was in hand.
@@ -90,6 +88,15 @@ def _work(app: App, setup: Setup, job: Fork, words: memoryview, channel: Channel
         raise
     finally:
         _stop(app)
+
+
+def _begin(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:
+    try:
+        return _connect(app, setup, job, words, watch)
+    except WorkerMustEnd:
+        raise  # somebody was quicker, or brokers fail: neither the app nor its settings are at fault
+    except (Exception, SystemExit) as error:
+        raise CannotStart(traceback.format_exc()) from error
 
 
 def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch) -> PartitionTask:

@@ -28,6 +28,7 @@ class Log:
         ]
         self.next = 0
         self.rewinds: list[int] = []
+        self.served = 0
         self.empty = False
         """Whether the last poll found nothing."""
         self._at_once = at_once
@@ -42,6 +43,9 @@ class Log:
         self.next += len(found)
         self.empty = not found
         return Batch([*found])
+
+    def serve(self) -> None:
+        self.served += 1
 
     def high_watermark(self) -> int:
         return min(len(self.messages), self.come())

@@ -26,10 +26,15 @@ class Polls:
         self._batches = deque(batches)
         self.patience: float | None = None
         """How long the last poll was to wait at most."""
+        self.served = 0
+        """How often the client was asked for what else it has to say."""
 
     def poll(self, patience: float | None = None) -> Batch:
         self.patience = patience
         return self._batches.popleft() if self._batches else Batch([])
+
+    def serve(self) -> None:
+        self.served += 1
 
     def high_watermark(self) -> int:
         return 1000
@@ -54,6 +59,8 @@ class Brokers:
         """How many messages are judged at a wait."""
         self.room = 1_000_000
         self.waits = 0
+        self.asked = 0
+        """How often it was asked what is pending: the client says what it has to."""
         self._at_once = at_once
         self._verdict = verdict
         self._unjudged: deque[tuple[Parcel, Any]] = deque()
@@ -70,6 +77,7 @@ class Brokers:
         return self.send(Parcel(topic, value, key), origin)
 
     def pending(self) -> int:
+        self.asked += 1
         return len(self._unjudged)
 
     def send_suspects(self) -> None:

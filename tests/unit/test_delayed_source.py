@@ -33,6 +33,9 @@ class Partition:
         self.patience = patience
         return self.batches.popleft() if self.batches else Batch([])
 
+    def serve(self) -> None:
+        self.told.append("serve")
+
     def high_watermark(self) -> int:
         return 77
 

@@ -195,6 +195,18 @@ def test_who_is_expelled_while_it_gives_back_has_lost(scene: Scene) -> None:
     assert len(scene.sent) == 1
 
 
+def test_a_worker_that_the_kernel_cannot_end_takes_no_other_along(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    departure = scene.departure(Cause.LOST)
+    for worker in scene.pool.workers:
+        monkeypatch.setattr(worker, "confirmed_dead", lambda: False)
+    for _ in range(3):
+        scene.clock.passes(STUCK_SECONDS)
+        assert not departure.turn()
+    assert scene.unstuck == 0
+
+
 def test_a_death_that_nobody_confirms_ends_the_fork_server(scene: Scene) -> None:
     departure = scene.departure(Cause.LOST)
     departure.turn()

@@ -130,6 +130,19 @@ def test_a_start_that_fails_stops_what_had_started_before_it() -> None:
     assert steps == ["a starts", "b", "a stops"]
 
 
+def test_a_start_that_calls_exit_stops_what_had_started_before_it() -> None:
+    app, steps = App("group"), Steps()
+    app.on_start(steps.generator("a"))
+
+    @app.on_start
+    def leave() -> None:
+        sys.exit(3)
+
+    with pytest.raises(SystemExit):
+        app.start()
+    assert steps == ["a starts", "a stops"]
+
+
 def test_a_start_that_fails_tells_also_what_failed_while_stopping() -> None:
     app, steps = App("group"), Steps()
     app.on_start(steps.generator("a", KeyError("later")))

@@ -89,6 +89,53 @@ def test_an_offset_that_is_not_there_is_said(open_source: Callable[..., KafkaSou
         wait_for(lambda: source.poll().messages, 10, every=0)
 
 
+@pytest.mark.parametrize("polls", [0, 1])
+def test_while_nothing_is_polled_the_client_is_heard_and_nothing_is_left_out(
+    broker: str, topic: str, polls: int
+) -> None:
+    reports: list[str] = []
+    often: dict[str, str | int | float | bool] = {"bootstrap.servers": broker, "statistics.interval.ms": 10, **QUIET}
+    source = KafkaSource(Consumer(kafka.worker_consumer(often, "group", reports.append)), topic, 1, 0, 7)
+    offsets: list[int | None] = []
+    if polls:
+        offsets += wait_for(lambda: [message.offset() for message in source.poll().messages], 10, every=0)
+    for _ in range(2):
+        reports.clear()
+
+        def heard() -> bool:
+            source.serve()
+            return len(reports) > 10
+
+        wait_for(heard, 10, every=0.01)
+        offsets += wait_for(lambda: [message.offset() for message in source.poll().messages], 10, every=0)
+    batches, _ = read_to_end(source)
+    offsets += [message.offset() for batch in batches for message in batch.messages]
+    assert offsets == list(range(100))
+
+
+def test_a_source_that_was_paused_before_it_was_served_stays_so() -> None:
+    consumer = Mock(poll=Mock(return_value=None))
+    source = KafkaSource(consumer, "in", 1, 0, 10)
+    source.pause()
+    source.serve()
+    source.poll()
+    assert consumer.resume.call_count == 0
+    source.resume()
+    source.serve()
+    source.serve()
+    source.poll()
+    assert consumer.resume.call_count == 2
+    assert consumer.pause.call_count == 3
+
+
+def test_what_is_heard_meanwhile_is_told_by_the_next_poll() -> None:
+    end = event(KafkaError._PARTITION_EOF, 5)
+    consumer = Mock(poll=Mock(side_effect=[end, None, None]))
+    source = KafkaSource(consumer, "in", 1, 0, 10)
+    source.serve()
+    assert [source.poll(), source.poll()] == [Batch([], 5), Batch([])]
+
+
 def event(code: int, offset: int = 0) -> Message:
     return Message(topic="in", partition=1, offset=offset, error=KafkaError(code))
 

@@ -47,6 +47,9 @@ class Cluster:
         self.unreachable = unreachable
         self.asked: list[set[TopicPartition]] = []
 
+    def poll(self, _timeout: float) -> None:
+        """Nothing to say."""
+
     def committed(self, partitions: list[KafkaPartition], **_: Any) -> list[Any]:
         return [SimpleNamespace(topic=p.topic, partition=p.partition, offset=-1001, error=None) for p in partitions]
 

@@ -5,7 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from workers import App, worker
+from workers import App, kafka, worker
+from workers.endings import Fenced, WorkerMustEnd
 from workers.guarantee import GuaranteeName
 from workers.protocol import Fork, Setup
 from workers.settings import Settings
@@ -58,3 +59,27 @@ def test_exactly_once_transactions_end_soon_and_only_what_is_committed_is_read(m
 def test_at_least_once_what_is_read_is_the_users_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
     user = {"isolation.level": "read_uncommitted"}
     assert make(monkeypatch, App("group"), kafka=user).consumer["isolation.level"] == "read_uncommitted"
+
+
+def test_only_clients_whose_reports_are_taken_make_any() -> None:
+    """Each would stay in memory until it is: the supervisor's would fill it within days."""
+    user = {"statistics.interval.ms": 7000}
+    for made in (kafka.admin(user), kafka.offset_reader(user, "group"), kafka.group_member(user, "group", {})):
+        assert made["statistics.interval.ms"] == 0
+    assert kafka.worker_consumer(user, "group", Mock())["statistics.interval.ms"] == 7000
+    assert kafka.worker_producer({}, 1_000_000, Mock())["statistics.interval.ms"] == 5000
+
+
+@pytest.mark.parametrize("ending", [Fenced("somebody was quicker"), ValueError("a setting")])
+def test_what_has_started_is_stopped_also_where_the_worker_ends_before_it_reads(
+    monkeypatch: pytest.MonkeyPatch, ending: Exception
+) -> None:
+    app, steps, channel = App("group"), list[str](), Mock()
+    app.on_start(lambda: steps.append("started"))
+    app.on_stop(lambda: steps.append(f"stopped, {channel.send.call_count} told"))
+    monkeypatch.setattr(worker, "_connect", Mock(side_effect=ending))
+    words = memoryview(bytearray(SLOT_BYTES)).cast("q")
+    setup = Setup("module:app", Settings(), "")
+    with pytest.raises(WorkerMustEnd):
+        worker._work(app, setup, Fork(1, "in", 3, 7, 0, 1_000_000), words, channel)
+    assert steps == ["started", "stopped, 1 told"]
