@@ -102,7 +102,7 @@ def _connection() -> list[Callable[[Command], Command]]:
             multiple=True,
             metavar="NAME=VALUE",
             callback=_assignments,
-            help="Any setting, or any librdkafka property: --set linger.ms=20. May be given again.",
+            help="Any setting, or any librdkafka property: --set compression.type=zstd. May be given again.",
         ),
     ]
 
