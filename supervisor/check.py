@@ -19,6 +19,7 @@ from supervisor.brokers import Brokers, BrokersRefused
 from supervisor.sizing import workers_of
 from supervisor.topics import kept, partitions_of
 from workers.errors import ExitCode
+from workers.guarantee import Guarantee
 from workers.loading import Declaration
 from workers.settings import GroupProtocol, Settings
 
@@ -101,6 +102,8 @@ def examine(brokers: Brokers, settings: Settings, app: Declaration, folder: Path
             yield from _deleted_early(brokers, need)
     yield from _room(settings, app, topics)
     yield _group(brokers, settings, app.group)
+    if (settings.guarantee or app.guarantee) == Guarantee.EXACTLY_ONCE:
+        yield _transactions(app.group)
     if folder is not None:
         yield from _planned(folder, app, topics)
 
@@ -149,7 +152,7 @@ def _needs(settings: Settings, app: Declaration, topics: dict[str, int]) -> Iter
     for agent in app.agents:
         yield Need(agent.topic, f"input of {agent.name}", AclOperation.READ, settings.create)
         if agent.output:
-            yield Need(agent.output, f"output of {agent.name}", AclOperation.WRITE, None)
+            yield Need(agent.output, f"output of {agent.name}", AclOperation.WRITE, settings.create)
         if agent.dead_letter:
             partitions = topics.get(agent.topic) or settings.create or 1
             yield Need(agent.dead_letter, f"dead letters of {agent.name}", AclOperation.WRITE, partitions, math.inf)
@@ -207,8 +210,11 @@ def _missing(brokers: Brokers, need: Need, subject: str) -> Finding:
         return Finding(Verdict.PROBLEM, subject, text)
     if _brokers_create(brokers):
         return Finding(Verdict.NOTE, subject, "is not there; the brokers will create it at the first result")
-    text = "is not there, so results would become dead letters; create it: kafka-topics.sh --create --topic"
-    return Finding(Verdict.PROBLEM, subject, f"{text} {need.topic}")
+    text = (
+        "is not there, so results would become dead letters; let the pool with --create PARTITIONS, or create it:"
+        f" kafka-topics.sh --create --topic {need.topic}"
+    )
+    return Finding(Verdict.PROBLEM, subject, text)
 
 
 def _creatable(brokers: Brokers, need: Need, partitions: int, subject: str) -> Finding:
@@ -250,6 +256,13 @@ def _group(brokers: Brokers, settings: Settings, name: str) -> Finding:
     if group.authorized_operations and AclOperation.READ not in group.authorized_operations:
         return Finding(Verdict.PROBLEM, subject, f"no right to join; {joining}")
     return _membership(settings, group, subject)
+
+
+def _transactions(group: str) -> Finding:
+    # The one way to ask is to begin a transaction, which fences the worker that has the id.
+    resource = f"--transactional-id {group}. --resource-pattern-type prefixed"
+    text = f"exactly once takes Write on them, which cannot be looked up; {_grant(AclOperation.WRITE, resource)}"
+    return Finding(Verdict.NOTE, f"transactional ids {group}.TOPIC.PARTITION", text)
 
 
 def _membership(settings: Settings, group: ConsumerGroupDescription, subject: str) -> Finding:

@@ -59,9 +59,9 @@ def _exit_code(error: PoolError) -> ExitCode:
 _EXIT_CODES: Final = """\b
 Exit codes:
   0   done
-  1   a check, load, demo or replay found something wrong, or was interrupted
+  1   check, load or demo found something wrong; a replay was interrupted; brokers or a pool refused what was asked
   2   usage or a setting
-  3   the app cannot start
+  3   the app cannot start, or a topic that it needs cannot be made
   4   the group refused the member for good
   5   stopped before all was drained
   6   records were lost before they were read, and on_data_loss is stop

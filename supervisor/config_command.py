@@ -1,10 +1,14 @@
-"""`config`: the settings in force, in the form of the file that would set them."""
+"""`config`: the settings in force, in the form of the file that would set them.
+
+What the pool sets of librdkafka's properties by itself stands behind it, in comments: in a file it would be the user's.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from workers.config import Loaded
+from workers.kafka import own
 from workers.librdkafka_properties import Value
 from workers.settings import FIELDS, Settings, redacted
 
@@ -25,6 +29,10 @@ def show(loaded: Loaded) -> str:
         ("kafka.producer", settings.kafka_producer),
     ):
         lines.extend(_section(section, redacted(properties), loaded.origins))
+    lines.append("\n# what the pool sets of librdkafka's properties by itself; what is set above is left out")
+    for clients, theirs in own(settings):
+        lines.append(f"# {clients}:")
+        lines.extend(_own_line(*one) for one in theirs)
     return "\n".join(lines) + "\n"
 
 
@@ -38,6 +46,11 @@ def _section(name: str, properties: Mapping[str, Value], origins: Mapping[str, s
 def _line(name: str, value: object, origin: str) -> str:
     # A basic string of TOML is written as one of JSON is; other scalars, too.
     text = f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    return f"{text:<{_EDGE}}  # {origin}"
+
+
+def _own_line(name: str, value: Value | None, origin: str) -> str:
+    text = f"#   {name}" if value is None else f"#   {name} = {json.dumps(value)}"
     return f"{text:<{_EDGE}}  # {origin}"
 
 

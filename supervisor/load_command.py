@@ -171,5 +171,5 @@ def _command_line(arguments: Sequence[str]) -> str:
     return shlex.join(shown)
 
 
-for _option in reversed(_OPTIONS):
+for _option in _OPTIONS:  # in their order: a command, unlike a function, takes each as the last
     load = _option(load)

@@ -18,6 +18,9 @@ Command = Callable[..., Any]
 POOL_FLAGS: Final = tuple(name for name in FIELDS if name != "app")
 """Settings that have a flag of their own; the app is an argument."""
 
+_METAVARS: Final = {"seconds": "SECONDS", "a whole number": "N", "bytes": "BYTES", "a share": "SHARE"}
+"""By how the text begins that says what is allowed."""
+
 
 class Number(click.FloatRange):
     """A number in a range; what is not finite is in none."""
@@ -99,7 +102,7 @@ def _connection() -> list[Callable[[Command], Command]]:
             multiple=True,
             metavar="NAME=VALUE",
             callback=_assignments,
-            help="Any setting, or any librdkafka property: --set linger.ms=20. May be given again.",
+            help="Any setting, or any librdkafka property: --set compression.type=zstd. May be given again.",
         ),
     ]
 
@@ -124,8 +127,7 @@ def _flag(field: Field) -> Callable[[Command], Command]:
 def _metavar(field: Field) -> str:
     if get_origin(get_args(field.type)[0]) is Literal:
         return f"[{'|'.join(get_args(get_args(field.type)[0]))}]"
-    if field.allowed.startswith("seconds"):
-        return "SECONDS"
-    if field.allowed.startswith("a whole number"):
-        return "N"
+    for beginning, metavar in _METAVARS.items():
+        if field.allowed.startswith(beginning):
+            return metavar
     return {"http": "HOST:PORT", "start": "[earliest|latest|TIME]", "metrics_dir": "PATH"}.get(field.name, "NAME")

@@ -11,11 +11,12 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILED = 1
-    """`check` found a problem, or `load` or `demo` counted something missing."""
+    """`check` found a problem, `load` or `demo` counted something missing, a replay was interrupted, or brokers or a
+    pool refused what a command asked."""
     USAGE = 2
     """The command line or a setting is wrong."""
     APP = 3
-    """The app cannot be imported, is invalid, or its first workers cannot start."""
+    """The app cannot be imported, is invalid, its first workers cannot start, or a topic that it needs not be made."""
     GROUP = 4
     """The group refused this member for good: fenced, or not authorised."""
     UNDRAINED = 5

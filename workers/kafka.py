@@ -1,12 +1,14 @@
 """The settings that the pool's Kafka clients run with: what it must own, and its defaults below the user's own."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from workers.dead_letter import ENVELOPE_BYTES
+from workers.guarantee import Guarantee
 from workers.log import kafka_logger
 from workers.queues import fetched, unsent
 from workers.records import TopicPartition
+from workers.settings import GroupProtocol, Settings
 
 Properties = Mapping[str, str | int | float | bool]
 
@@ -59,6 +61,8 @@ _UNREAD: Final[Properties] = {
     "statistics.interval.ms": 0,
 }
 """Of clients of which nobody takes statistics."""
+READS_TRANSACTIONS: Final[Properties] = {"isolation.level": "read_committed"}
+"""What the consumer of an exactly-once worker has besides, whatever the user says."""
 _SUPERVISOR: Final[Properties] = {
     # How soon partitions that a topic gains are noticed (classic protocol).
     "topic.metadata.refresh.interval.ms": 10_000,
@@ -68,6 +72,11 @@ _SUPERVISOR_FORCED: Final[Properties] = {
     **_UNREAD,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
+}
+_ADMIN_FORCED: Final[Properties] = {
+    **_UNREAD,
+    # Its questions must not make a topic that was just deleted anew.
+    "allow.auto.create.topics": False,
 }
 CLASSIC_ONLY: Final = frozenset({"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"})
 """What the client refuses under KIP-848, where the broker decides."""
@@ -113,10 +122,7 @@ def transactional(properties: Properties, group: str, place: TopicPartition) -> 
 
 def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the supervisor's consumer: the only group member of its pod; it never fetches."""
-    mine = dict(_SUPERVISOR)
-    if user.get("group.protocol") == "consumer":
-        for name in CLASSIC_ONLY:
-            mine.pop(name, None)
+    mine = _member_defaults(classic=user.get("group.protocol") != "consumer")
     return _client("supervisor", mine, user, {**_SUPERVISOR_FORCED, "group.id": group, **callbacks})
 
 
@@ -129,8 +135,61 @@ def offset_reader(user: Properties, group: str) -> dict[str, Any]:
 
 
 def admin(user: Properties) -> dict[str, Any]:
-    """Settings of the supervisor's admin client, whose questions must not make a topic that was just deleted anew."""
-    return _client("admin", {}, user, {**_UNREAD, "allow.auto.create.topics": False})
+    """Settings of the supervisor's admin client."""
+    return _client("admin", {}, user, _ADMIN_FORCED)
+
+
+class Own(NamedTuple):
+    """A property that the pool sets by itself.
+
+    Attributes:
+        name: librdkafka's.
+        value: what it is; None: it is reckoned when a worker starts.
+        origin: what it comes from.
+    """
+
+    name: str
+    value: str | int | float | bool | None
+    origin: str
+
+
+def own(settings: Settings) -> Iterator[tuple[str, list[Own]]]:
+    """What the pool sets by itself where these settings are in force, by the clients that have it."""
+    least, once = settings.guarantee == Guarantee.AT_LEAST_ONCE.value, "the pool's own, exactly once"
+    member = _member_defaults(classic=settings.protocol is GroupProtocol.CLASSIC)
+    taken, given = settings.client("consumer"), settings.client("producer")
+    yield "every client", _defaults(_COMMON, settings.kafka)
+    yield (
+        "the supervisor's consumer",
+        [*_defaults(member, settings.client("supervisor")), *_owned(_SUPERVISOR_FORCED)],
+    )
+    yield "the supervisor's admin client", _owned(_ADMIN_FORCED)
+    read = _defaults(_CONSUMER, taken) if settings.memory_budget is None else _budgeted(_CONSUMER, fetched(0), taken)
+    yield (
+        "a worker's consumer",
+        [*read, *_owned(_CONSUMER_FORCED), *([] if least else _owned(READS_TRANSACTIONS, once))],
+    )
+    write = _defaults(_PRODUCER, given) if settings.memory_budget is None else _budgeted(_PRODUCER, unsent(0, 0), given)
+    transactions = [] if least else _defaults(_TRANSACTIONAL, given, "the pool's default, exactly once")
+    largest = Own("message.max.bytes", None, "the input's max.message.bytes and 64 KiB, or more where set")
+    yield "a worker's producer", [*write, *transactions, *_owned(_PRODUCER_FORCED), largest]
+
+
+def _defaults(properties: Properties, user: Properties, origin: str = "the pool's default") -> list[Own]:
+    return [Own(name, value, origin) for name, value in properties.items() if name not in user]
+
+
+def _owned(properties: Properties, origin: str = "the pool's own") -> list[Own]:
+    return [Own(name, value, origin) for name, value in properties.items()]
+
+
+def _budgeted(properties: Properties, shares: Properties, user: Properties) -> list[Own]:
+    others = {name: value for name, value in properties.items() if name not in shares}
+    return _defaults(others, user) + [Own(name, None, "memory_budget") for name in shares if name not in user]
+
+
+def _member_defaults(*, classic: bool) -> Properties:
+    return {name: value for name, value in _SUPERVISOR.items() if classic or name not in CLASSIC_ONLY}
 
 
 _MEMBERSHIP: Final = CLASSIC_ONLY | {

@@ -175,7 +175,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         _choice("What to do when records were deleted before they were read.", "continue", "stop"),
     ] = "continue"
     create: (
-        Annotated[int, _count("Create an input topic that is not there, with this many partitions.", 1, 10_000)] | None
+        Annotated[int, _count("Create missing input and output topics, with this many partitions.", 1, 10_000)] | None
     ) = None
     log_format: Annotated[
         Literal["auto", "json", "console"],

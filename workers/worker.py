@@ -115,7 +115,7 @@ def _connect(app: App, setup: Setup, job: Fork, words: memoryview, watch: Watch)
         place = TopicPartition(job.topic, job.partition)
         producer = Producer(kafka.transactional(properties_out, app.group, place))
         transactions = TransactionalSink(producer, place, watch.alive, statistics.sink)
-        consumer = Consumer({**properties_in, "isolation.level": "read_committed"})
+        consumer = Consumer({**properties_in, **kafka.READS_TRANSACTIONS})
         _await_brokers(producer, writes)  # or its id, too, would take 500 ms
         # A consumer that is connected before it has a partition would look for that one's leader a second later.
         _await_brokers(consumer, job.topic)

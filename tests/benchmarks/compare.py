@@ -11,15 +11,18 @@ time; memory is the most that all processes together were seen to hold (PSS), th
 held against the readings: where one is missing, a run counts as failed; those that came again are told.
 
 A run that takes longer than `--seconds` is stopped, and its rate is that of what it did. A peer that cannot be
-installed stays in the table, with the reason. The results, and a picture of them, are kept in `--results`; with `--add`
-the runs join those that are kept there. Exit code 1 where the pool is less far ahead of a peer than it has to be.
+installed stays in the table, with the reason, and its bound is not judged. The results, and a picture of them, are kept
+in `--results`: by default where they are tracked, but those of a whole comparison only, with `--records`, `--runs`,
+`--partitions`, `--only` and `--seconds` left alone. With `--add` the runs join those that are kept there, which have to
+be of the same machine and versions. Exit code 1 where a run of the pool or of the hand-written loop failed, where the
+pool is less far ahead of a peer than it has to be, or where an installed peer leaves that open.
 """
 
 import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -41,8 +44,10 @@ from tests.support.process import exit_on_term
 OWN: Final = (
     Subject("pool", "Partition Pool", "at least once"),
     Subject("pool-eos", "Partition Pool", "exactly once"),
-    Subject("loop", "confluent-kafka, by hand", "at least once"),
+    Subject("loop", "confluent-kafka, by hand", "none"),  # which looks at no delivery's failure
 )
+_MEASURE: Final = ("records", "runs", "partitions", "only", "seconds")
+"""The options that say what a comparison is of."""
 RESULTS: Final = Path(__file__).parent / "results"
 WARM_RUNS: Final = 8
 """Before it counts: the broker's JVM compiles what transactions take, at the cost of all."""
@@ -58,10 +63,10 @@ class Comparison:
         bootstrap: the broker's address.
         options: see `options`.
         standings: where the runs are added.
-        file: where that is kept, after each run.
+        file: where that is kept, after each run; None: nowhere.
     """
 
-    def __init__(self, bootstrap: str, options: argparse.Namespace, standings: Standings, file: Path) -> None:
+    def __init__(self, bootstrap: str, options: argparse.Namespace, standings: Standings, file: Path | None) -> None:
         self._bootstrap = bootstrap
         self._options = options
         self._standings = standings
@@ -90,7 +95,8 @@ class Comparison:
         except (Failed, Wrong) as problem:
             found = Measured(name, turn, failure=str(problem))
         self._standings.runs.append(found)
-        self._standings.write(self._file)
+        if self._file is not None:
+            self._standings.write(self._file)
         said = found.failure or f"{found.rate:,.0f}/s, {found.cpu:.2f} CPU s per million, {found.memory:.0f} MiB"
         _console.print(f"{name}: {said}", highlight=False)
 
@@ -114,18 +120,43 @@ def install(peers: list[Peer], standings: Standings, turn: int) -> list[Peer]:
                 peer.runtime.install()
             found.append(peer)
         except NotInstalled as problem:
-            standings.runs.append(Measured(peer.name, turn, failure=f"not installed: {problem}"))
+            standings.runs.append(Measured(peer.name, turn, failure=f"not installed: {problem}", installed=False))
             _console.print(f"{peer.name}: not installed: {problem}", highlight=False)
     return found
 
 
+class Mixed(Exception):
+    """Runs that are kept cannot be in one table with those of today; the text says why."""
+
+
 def begin(file: Path, *, kept: bool) -> Standings:
-    """New standings, with the runs of those that are kept."""
+    """New standings, with the runs of those that are kept.
+
+    Raises:
+        Mixed: these are of another machine, or of other versions.
+    """
     subjects = [*OWN, *(Subject(peer.name, peer.full_title, peer.guarantee, peer.ahead) for peer in EVERY_PEER)]
     machine = f"{os.cpu_count()} cores ({platform.machine()}), broker beside it, Python {platform.python_version()}"
-    return Standings(
-        f"{datetime.now(UTC):%Y-%m-%d}", machine, subjects, Standings.read(file).runs if kept and file.exists() else []
-    )
+    new = Standings(f"{datetime.now(UTC):%Y-%m-%d}", machine, subjects, [])
+    return joined(Standings.read(file), new) if kept and file.exists() else new
+
+
+def joined(kept: Standings, new: Standings) -> Standings:
+    """The new standings with the runs of those that are kept, and the days of both.
+
+    Raises:
+        Mixed: these are of another machine, or of other versions.
+    """
+    if kept.machine != new.machine:
+        raise Mixed(f"what is kept is of {kept.machine}; here it is {new.machine}")
+    titles = {subject.name: subject.title for subject in new.subjects}
+    tried = {run.subject for run in kept.runs}
+    for subject in kept.subjects:
+        if subject.name in tried and titles.get(subject.name) != subject.title:
+            raise Mixed(f"what is kept is of {subject.title}; now it is {titles.get(subject.name, 'no more')}")
+    first = kept.date.partition(" ")[0]
+    date = new.date if first == new.date else f"{first} to {new.date}"
+    return Standings(date, new.machine, new.subjects, kept.runs)
 
 
 def show(standings: Standings) -> None:
@@ -137,12 +168,12 @@ def show(standings: Standings) -> None:
     out = console()
     out.print(table)
     out.print(markdown(rows), markup=False, soft_wrap=True)
-    for row in rows:
-        if row.behind:
-            out.print(f"behind: {row.times:.2f} times {row.subject.title}; to be {row.subject.ahead:g}")
+    for line in (*standings.unjudged(), *standings.flaws()):
+        out.print(line, markup=False, soft_wrap=True)
 
 
-def options() -> argparse.Namespace:
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for; `keep` tells whether the results are to be."""
     names = [subject.name for subject in OWN] + [peer.name for peer in EVERY_PEER]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=4_000_000, help="for the fastest; others get a share of them")
@@ -150,10 +181,19 @@ def options() -> argparse.Namespace:
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--only", action="append", choices=names, help="besides the pool; may be given again")
     parser.add_argument("--seconds", type=float, default=60.0, help="for one run of a peer, its start-up included")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="the directory in which they are kept")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="DIR",
+        help="where they are kept; by default over the tracked ones, and those of a part nowhere",
+    )
     parser.add_argument("--add", action="store_true", help="to the runs that are kept there")
     parser.add_argument("--draw", action="store_true", help="run nothing: table and picture of what is kept")
-    return parser.parse_args()
+    found = parser.parse_args(arguments)
+    whole = all(getattr(found, name) == parser.get_default(name) for name in _MEASURE)
+    found.keep = whole or found.add or found.draw or found.results is not None
+    found.results = found.results or RESULTS
+    return found
 
 
 def main() -> int:
@@ -163,14 +203,21 @@ def main() -> int:
     if wanted.draw:
         standings = Standings.read(file)
     else:
-        standings = begin(file, kept=wanted.add)
-        measure(wanted, standings, file)
-    (wanted.results / "peers.svg").write_text(picture(standings.rows(), f"{standings.machine} · {standings.date}"))
+        try:
+            standings = begin(file, kept=wanted.add)
+        except Mixed as problem:
+            _console.print(f"nothing was run: {problem}; leave --add out, or name other --results", highlight=False)
+            return 1
+        measure(wanted, standings, file if wanted.keep else None)
+    if wanted.keep:
+        (wanted.results / "peers.svg").write_text(picture(standings.rows(), f"{standings.machine} · {standings.date}"))
+    else:
+        _console.print("not kept, as this is no whole comparison; --results DIR keeps it", highlight=False)
     show(standings)
-    return 1 if any(row.behind for row in standings.rows()) else 0
+    return 1 if any(standings.flaws()) else 0
 
 
-def measure(wanted: argparse.Namespace, standings: Standings, file: Path) -> None:
+def measure(wanted: argparse.Namespace, standings: Standings, file: Path | None) -> None:
     first = 1 + max((run.turn for run in standings.runs), default=-1)
     peers = [peer for peer in EVERY_PEER if not wanted.only or peer.name in wanted.only]
     peers = install(peers, standings, first)

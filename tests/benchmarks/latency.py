@@ -4,9 +4,12 @@
 
 SUBJECTs: loop (written by hand), at_least_once, exactly_once; all by default, in turn. An open loop: records are sent
 on schedule whatever the brokers do, and count from their scheduled time; the results' reader reads what is committed.
-CPU is a share of one core, of all the subject's processes and of the broker, while the load runs.
+CPU is a share of one core, of all the subject's processes and of the broker, while the load runs; the broker's is told
+where the benchmark has started it, on the JVM.
 
-Exit 1 where at least once takes more than `--times` what the loop takes, or exactly once more than `--p50` and `--p99`.
+A result that no reading has ends the benchmark, exactly once also one that comes again; else repeats are told. Exit 1
+then, or where at least once takes more than `--times` what the loop takes, or exactly once more than `--p50` and
+`--p99`.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -27,6 +31,7 @@ from rich.console import Console
 from tests.benchmarks.footprint import cpu_of
 from tests.benchmarks.sensor_job import APP, Alert, job
 from tests.benchmarks.tables import Bound, show, verdict
+from tests.benchmarks.throughput import Wrong
 from tests.support.broker import Broker, JvmBroker, provide
 from tests.support.pool import environment
 from tests.support.process import descendants, spawn
@@ -40,7 +45,10 @@ class Latencies(NamedTuple):
     milliseconds: list[float]
     cpu: float
     """Cores that the subject took."""
-    broker_cpu: float
+    broker_cpu: float | None
+    """The same of the broker; None: it is not the benchmark's own."""
+    repeated: int = 0
+    """How many results came again."""
 
     def percentile(self, share: float) -> float:
         return sorted(self.milliseconds)[int(len(self.milliseconds) * share)]
@@ -79,11 +87,18 @@ class Bench:
         self._settings = settings
 
     def measure(self, subject: str) -> Latencies:
-        """Run one subject under the load."""
+        """Run one subject under the load.
+
+        Raises:
+            Wrong: it has results that no reading has, or exactly once some that came again.
+        """
         topics, source = self._topics, self._topics.create("readings", self._partitions)
         target = topics.create("alerts", self._partitions)
         with self._loop(source, target) if subject == "loop" else self._pool(source, target, subject) as pid:
-            return self._load(source, target, pid)
+            found = self._load(source, target, pid)
+        if found.repeated and subject == "exactly_once":
+            raise Wrong(f"{found.repeated} results came again")
+        return found
 
     @contextmanager
     def _loop(self, source: str, target: str) -> Iterator[int]:
@@ -122,10 +137,41 @@ class Bench:
             send(self._broker.bootstrap, source, start, self._rate, self._count, self._partitions, self._hot)
             os._exit(0)
         cpu = Cpu(self._broker, pid, after=start + int(self._warm * NS), until=start + self._count * NS // self._rate)
-        at = read(self._broker.bootstrap, target, self._partitions, self._hot, cpu.look)
+        seen = Seen(self._hot)
+        read(self._broker.bootstrap, target, self._partitions, seen, cpu.look)
         os.waitpid(sender, 0)
         counted = [seq for seq in self._hot if seq >= self._rate * self._warm]
-        return Latencies([(at[seq] - start - seq * NS // self._rate) / 1e6 for seq in counted], *cpu.shares())
+        took = [(seen.at[seq] - start - seq * NS // self._rate) / 1e6 for seq in counted]
+        return Latencies(took, *cpu.shares(), seen.repeated)
+
+
+class Seen:
+    """The alerts that were read, each by its reading's number.
+
+    Args:
+        hot: the readings that have one.
+    """
+
+    def __init__(self, hot: AbstractSet[int]) -> None:
+        self._hot = hot
+        self.at: dict[int, int] = {}
+        """When each could be read first, in nanoseconds of the monotonic clock."""
+        self.repeated = 0
+
+    @property
+    def missing(self) -> int:
+        return len(self._hot) - len(self.at)
+
+    def add(self, seq: int, now: int) -> None:
+        """Take note of one.
+
+        Raises:
+            Wrong: its reading has none.
+        """
+        if seq not in self._hot:
+            raise Wrong(f"the alert of reading {seq} is unfounded")
+        self.repeated += seq in self.at
+        self.at.setdefault(seq, now)
 
 
 class Cpu:
@@ -144,11 +190,12 @@ class Cpu:
             subject = sum(map(cpu_of, {self._pid, *descendants(self._pid)}))
             self._looks.append((now, subject, cpu_of(self._broker) if self._broker else 0.0))
 
-    def shares(self) -> tuple[float, float]:
-        """Cores that the subject and the broker took."""
+    def shares(self) -> tuple[float, float | None]:
+        """Cores that the subject and the broker took; None for a broker that somebody else has started."""
         (begin, *before), (end, *after) = self._looks
         seconds = (end - begin) / NS
-        return (after[0] - before[0]) / seconds, (after[1] - before[1]) / seconds
+        broker = (after[1] - before[1]) / seconds if self._broker else None
+        return (after[0] - before[0]) / seconds, broker
 
 
 def send(bootstrap: str, topic: str, start: int, rate: int, count: int, partitions: int, hot: set[int]) -> None:
@@ -165,8 +212,12 @@ def send(bootstrap: str, topic: str, start: int, rate: int, count: int, partitio
     assert producer.flush(PATIENCE) == 0
 
 
-def read(bootstrap: str, topic: str, partitions: int, hot: set[int], look: Callable[[], None]) -> dict[int, int]:
-    """When each hot record's alert could be read, in nanoseconds of the monotonic clock."""
+def read(bootstrap: str, topic: str, partitions: int, seen: Seen, look: Callable[[], None]) -> None:
+    """Read until every alert was seen, and for a second after the last.
+
+    Raises:
+        Wrong: one is unfounded.
+    """
     decode = msgspec.json.Decoder(Alert).decode
     consumer = Consumer(
         {
@@ -178,23 +229,18 @@ def read(bootstrap: str, topic: str, partitions: int, hot: set[int], look: Calla
         }
     )
     consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
-    at: dict[int, int] = {}
     quiet_since = time.monotonic()
-    while len(at) < len(hot):
+    while seen.missing or time.monotonic() - quiet_since < 1.0:
         first = consumer.poll(0.05)
         look()
         if first is None:
-            assert time.monotonic() - quiet_since < PATIENCE, f"{len(hot) - len(at)} alerts are missing"
+            assert time.monotonic() - quiet_since < PATIENCE, f"{seen.missing} alerts are missing"
             continue
         now, quiet_since = time.monotonic_ns(), time.monotonic()
         for message in (first, *consumer.consume(1000, 0)):
             assert message.error() is None, message.error()
-            at.setdefault(int(decode(message.value() or b"").device_id), now)
-    while not_yet := time.monotonic() - quiet_since < 1.0:
-        look()
-        time.sleep(0.05 * not_yet)
+            seen.add(int(decode(message.value() or b"").device_id), now)
     consumer.close()
-    return at
 
 
 def main() -> int:
@@ -216,21 +262,30 @@ def main() -> int:
         found: dict[str, list[Latencies]] = {subject: [] for subject in options.subjects}
         for number in range(options.runs + 1):
             for subject in options.subjects:
-                latencies = bench.measure(subject)
+                try:
+                    latencies = bench.measure(subject)
+                except Wrong as wrong:
+                    print(f"wrong: {subject}: {wrong}")
+                    return 1
                 # The first time the broker's JVM still compiles what it does.
                 if number:
                     found[subject].append(latencies)
                 each = f"p50 {latencies.percentile(0.5):.1f}, p99 {latencies.percentile(0.99):.1f} ms"
-                Console(stderr=True).print(f"{subject}: {each}" + (" (not counted)" if not number else ""))
+                again = f", {latencies.repeated} results came again" if latencies.repeated else ""
+                Console(stderr=True).print(f"{subject}: {each}{again}" + (" (not counted)" if not number else ""))
     head = ("", "p50 ms", "p99 ms", "max ms", "CPU", "broker's CPU")
     show(f"{options.rate:,}/s, medians", head, [(name.replace("_", " "), *cells(runs)) for name, runs in found.items()])
     return verdict(bounds(found, options))
 
 
 def cells(runs: Sequence[Latencies]) -> list[str]:
-    shares = (statistics.median(run.cpu for run in runs), statistics.median(run.broker_cpu for run in runs))
     most = statistics.median(max(run.milliseconds) for run in runs)
-    return [*(f"{ms:.1f}" for ms in (median(runs, 0.5), median(runs, 0.99), most)), *(f"{one:.2f}" for one in shares)]
+    brokers = [run.broker_cpu for run in runs if run.broker_cpu is not None]
+    return [
+        *(f"{ms:.1f}" for ms in (median(runs, 0.5), median(runs, 0.99), most)),
+        f"{statistics.median(run.cpu for run in runs):.2f}",
+        f"{statistics.median(brokers):.2f}" if brokers else "-",
+    ]
 
 
 def median(runs: Sequence[Latencies], share: float) -> float:

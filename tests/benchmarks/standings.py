@@ -1,7 +1,7 @@
 """What a comparison found: each run, and what its medians come to."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,6 +11,8 @@ from tests.benchmarks import tables
 
 POOL: Final = {"at least once": "pool", "none": "pool", "exactly once": "pool-eos"}
 """The name of the pool with the guarantee that a subject is held against."""
+OWN: Final = frozenset({"pool", "pool-eos", "loop"})
+"""What is the project's own: each of its runs has to succeed."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -43,6 +45,8 @@ class Measured(msgspec.Struct, frozen=True):
     cold: float = 0.0
     """Records a second with what was left out at its beginning; 0: nothing was."""
     failure: str = ""
+    installed: bool = True
+    """Whether it could be tried at all."""
 
 
 class Standings(msgspec.Struct):
@@ -67,12 +71,30 @@ class Standings(msgspec.Struct):
         rows = (self._row(subject) for subject in self.subjects if subject.name in tried)
         return sorted(rows, key=lambda row: -(row.rate or 0))
 
+    def flaws(self) -> "Iterator[str]":
+        """What makes the comparison fail: runs of its own that failed, and bounds missed, or not judged.
+
+        A peer that could not be installed is none; see `unjudged`.
+        """
+        for row in self.rows():
+            if row.subject.name in OWN and row.failed:
+                yield f"failed: {row.name}: {row.notes}"
+            if row.behind:
+                yield f"behind: {row.times:.2f} times {row.subject.title}; to be {row.subject.ahead:g}"
+            elif row.unjudged and row.installed:
+                yield f"not judged, though it was run: {row.bound}"
+
+    def unjudged(self) -> "Iterator[str]":
+        """The bounds that are left out, as their peers could not be installed."""
+        return (f"not judged: {row.bound}; {row.notes}" for row in self.rows() if row.unjudged and not row.installed)
+
     def _row(self, subject: Subject) -> "Row":
         mine = [run for run in self.runs if run.subject == subject.name]
         runs = [run for run in mine if not run.failure]
         failures = [run.failure for run in mine if run.failure]
         if not runs:
-            return Row(subject, notes=failures[-1])
+            installed = any(run.installed for run in mine)
+            return Row(subject, failed=len(failures), installed=installed, notes=failures[-1])
         return Row(
             subject,
             rate=statistics.median(run.rate for run in runs),
@@ -81,6 +103,7 @@ class Standings(msgspec.Struct):
             memory=statistics.median(run.memory for run in runs),
             records=runs[-1].records,
             runs=len(runs),
+            failed=len(failures),
             notes=_notes(mine, runs, failures),
         )
 
@@ -102,12 +125,25 @@ class Row(NamedTuple):
     memory: float = 0.0
     records: int = 0
     runs: int = 0
+    failed: int = 0
+    """How many runs failed besides."""
+    installed: bool = True
     notes: str = ""
 
     @property
     def behind(self) -> bool:
         """Whether the pool is not as far ahead as it has to be."""
         return self.times is not None and self.times < self.subject.ahead
+
+    @property
+    def unjudged(self) -> bool:
+        """Whether nothing tells how far ahead the pool is, where it has to be."""
+        return self.times is None and self.subject.ahead > 0
+
+    @property
+    def bound(self) -> str:
+        """What the pool is held to."""
+        return f"{self.subject.ahead:g} times {self.name}"
 
     @property
     def name(self) -> str:

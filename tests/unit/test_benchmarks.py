@@ -1,5 +1,6 @@
 """The benchmark's own reckoning: what a run comes to, table and picture, and what processes take."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -9,10 +10,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.benchmarks.alerts import Verdict, judge
+from tests.benchmarks.compare import OWN, Mixed, joined, options
 from tests.benchmarks.footprint import Look, Watch, cpu_at, family, pss
+from tests.benchmarks.latency import Cpu, Latencies, Seen, cells
 from tests.benchmarks.picture import picture
 from tests.benchmarks.standings import HEAD, Measured, Standings, Subject, markdown, short
 from tests.benchmarks.subjects import EVERY_PEER, NotInstalled, Script, _run
+from tests.benchmarks.throughput import Wrong
+from tests.support.broker import RunningBroker
 
 POOL = Subject("pool", "Partition Pool", "at least once")
 EOS = Subject("pool-eos", "Partition Pool", "exactly once")
@@ -91,6 +96,97 @@ def test_each_is_held_against_the_pool_of_its_guarantee() -> None:
     (row,) = (row for row in found if row.subject is eos_peer)
     assert row.times == 3
     assert row.behind
+
+
+def test_a_run_of_its_own_that_failed_makes_the_comparison_fail() -> None:
+    wrong = Measured("pool", 1, failure="of 5 alerts 1 are missing, 0 are unfounded")
+    found = standings(run("pool", 0, 2000), run("slow", 0, 100), wrong, run("slow", 1, 100))
+    assert list(found.flaws()) == [
+        "failed: Partition Pool, at least once: 1 of 2 failed: of 5 alerts 1 are missing, 0 are unfounded"
+    ]
+
+
+def test_a_bound_that_is_not_judged_makes_it_fail_where_its_peer_was_run() -> None:
+    bound = "12 times Slow & Co 1.0, at least once"
+    failed = standings(Measured("pool", 0, failure="no"), run("slow", 0, 100))
+    assert f"not judged, though it was run: {bound}" in failed.flaws()
+    died = standings(run("pool", 0, 1000), Measured("slow", 0, failure="it ended without a word"))
+    assert list(died.flaws()) == [f"not judged, though it was run: {bound}"]
+
+
+def test_a_bound_whose_peer_cannot_be_installed_is_told_and_no_failure() -> None:
+    found = standings(run("pool", 0, 1000), Measured("slow", 0, failure="not installed: pip", installed=False))
+    assert list(found.flaws()) == []
+    assert list(found.unjudged()) == ["not judged: 12 times Slow & Co 1.0, at least once; not installed: pip"]
+
+
+def test_a_missed_bound_is_told() -> None:
+    found = standings(run("pool", 0, 1000), run("slow", 0, 500))
+    assert list(found.flaws()) == ["behind: 2.00 times Slow & Co 1.0; to be 12"]
+    assert list(found.unjudged()) == []
+
+
+def test_what_has_no_guarantee_is_held_against_the_pool_at_least_once() -> None:
+    loop = Subject("loop", "By hand", "none")
+    found = standings(run("pool", 0, 1000), run("loop", 0, 500), subjects=(POOL, EOS, loop)).rows()
+    assert (found[1].name, found[1].times) == ("By hand, no guarantee", 2)
+    assert {subject.guarantee for subject in OWN if subject.name == "loop"} == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        ((), True),
+        (("--only", "quix", "--runs", "1"), False),
+        (("--runs", "1"), False),
+        (("--records", "1000"), False),
+        (("--runs", "1", "--add"), True),
+        (("--runs", "1", "--results", "mine"), True),
+        (("--draw",), True),
+    ],
+)
+def test_a_part_of_the_comparison_leaves_what_is_kept_alone(arguments: tuple[str, ...], kept: bool) -> None:
+    assert options(arguments).keep is kept
+
+
+def test_runs_of_another_day_are_joined_under_both_dates() -> None:
+    kept = standings(run("pool", 0, 1000))
+    new = Standings("2026-02-01", kept.machine, kept.subjects, [])
+    assert joined(kept, new).date == "2026-01-31 to 2026-02-01"
+    assert joined(joined(kept, new), new).date == "2026-01-31 to 2026-02-01"
+    assert joined(kept, standings()).date == "2026-01-31"
+    assert joined(kept, new).runs == kept.runs
+
+
+def test_runs_of_another_machine_or_version_are_not_joined() -> None:
+    kept = standings(run("slow", 0, 100))
+    with pytest.raises(Mixed, match="of 2 cores; here it is 3 cores"):
+        joined(kept, Standings(kept.date, "3 cores", kept.subjects, []))
+    newer = Subject("slow", "Slow & Co 2.0", "at least once")
+    with pytest.raises(Mixed, match=r"of Slow & Co 1\.0; now it is Slow & Co 2\.0"):
+        joined(kept, standings(subjects=(POOL, newer)))
+
+
+def test_an_alert_counts_by_when_it_came_first_and_one_that_comes_again_is_counted() -> None:
+    seen = Seen({1, 2})
+    for seq, now in ((1, 10), (1, 20), (2, 30)):
+        seen.add(seq, now)
+    assert (seen.at, seen.repeated, seen.missing) == ({1: 10, 2: 30}, 1, 0)
+
+
+def test_an_alert_of_a_reading_that_has_none_is_wrong() -> None:
+    with pytest.raises(Wrong, match="the alert of reading 3 is unfounded"):
+        Seen({1, 2}).add(3, 10)
+
+
+def test_the_cpu_of_a_broker_that_somebody_else_has_started_is_not_known() -> None:
+    own, other = Latencies([1.0], 0.5, 0.25), Latencies([1.0], 0.5, None)
+    assert cells([own])[-2:] == ["0.50", "0.25"]
+    assert cells([other])[-2:] == ["0.50", "-"]
+    cpu = Cpu(RunningBroker("k:1"), os.getpid(), after=0, until=0)
+    cpu.look()
+    cpu.look()
+    assert cpu.shares()[1] is None
 
 
 def test_what_has_no_run_stays_in_the_table_with_its_reason() -> None:

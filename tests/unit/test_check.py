@@ -13,6 +13,7 @@ from supervisor import check
 from supervisor.brokers import Brokers, BrokersRefused
 from supervisor.check import Finding, Verdict, examine
 from workers.errors import ConfigInvalid, ExitCode
+from workers.guarantee import Guarantee, GuaranteeName
 from workers.loading import AgentDeclaration, Declaration
 from workers.settings import Settings
 from workers.tiers import Tier
@@ -110,6 +111,35 @@ def test_a_missing_output_is_a_problem_unless_brokers_create_topics() -> None:
     topics = {name: it for name, it in WELL.items() if name != "alerts"}
     assert problems(KnownBrokers(topics, group()))[OUTPUT].endswith("kafka-topics.sh --create --topic alerts")
     assert findings(KnownBrokers(topics, group(), auto_create="true"))[OUTPUT].verdict is Verdict.NOTE
+
+
+def test_a_missing_output_is_no_problem_where_the_pool_is_to_create_it() -> None:
+    brokers = KnownBrokers({}, group())
+    found = findings(brokers, Settings(create=3))
+    assert found[OUTPUT] == Finding(Verdict.NOTE, OUTPUT, "is not there; the pool will create it with 3 partitions")
+    assert Verdict.PROBLEM not in {finding.verdict for finding in found.values()}
+    refused = BrokersRefused("Topic authorization failed", "TOPIC_AUTHORIZATION_FAILED")
+    assert "or grant this client Create" in problems(KnownBrokers({}, group(), refused), Settings(create=3))[OUTPUT]
+
+
+@pytest.mark.parametrize(
+    ("app", "setting", "noted"),
+    [
+        (APP, None, False),
+        (APP, "exactly_once", True),
+        (msgspec.structs.replace(APP, guarantee=Guarantee.EXACTLY_ONCE), None, True),
+        (msgspec.structs.replace(APP, guarantee=Guarantee.EXACTLY_ONCE), "at_least_once", False),
+    ],
+)
+def test_the_right_that_cannot_be_asked_for_is_noted_where_it_is_needed(
+    app: Declaration, setting: GuaranteeName | None, noted: bool
+) -> None:
+    found = findings(KnownBrokers(WELL, group()), Settings(guarantee=setting), app)
+    note = found.get("transactional ids alerts-group.TOPIC.PARTITION")
+    assert (note is not None) is noted
+    if note is not None:
+        assert note.verdict is Verdict.NOTE
+        assert note.text.endswith("--operation Write --transactional-id alerts-group. --resource-pattern-type prefixed")
 
 
 def test_missing_dead_letters_are_created_by_the_pool_where_it_may() -> None:

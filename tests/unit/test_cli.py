@@ -72,6 +72,28 @@ def test_run_has_a_flag_for_every_setting(capsys: pytest.CaptureFixture[str]) ->
     assert [name for name in FIELDS if name != "app" and f"--{name.replace('_', '-')} " not in text] == []
 
 
+def test_what_a_flag_takes_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code("run", "--help")
+    text = capsys.readouterr().out
+    for flag in (
+        "--max-memory BYTES",
+        "--memory-budget BYTES",
+        "--guard-share SHARE",
+        "--lease SECONDS",
+        "--max-records N",
+        "--group NAME",
+        "--http HOST:PORT",
+    ):
+        assert f"{flag} " in text
+
+
+def test_help_of_load_has_the_options_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    exit_code("load", "--help")
+    text = capsys.readouterr().out
+    places = [text.index(f" {option} ") for option in ("--rate", "--oversized", "--oversized-bytes", "--hold")]
+    assert places == sorted(places)
+
+
 def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--version") == ExitCode.OK
     assert capsys.readouterr().out.startswith("partition-pool, version ")

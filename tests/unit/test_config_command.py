@@ -45,3 +45,23 @@ def test_what_it_prints_can_be_read_again(tmp_path: Path) -> None:
     path.write_text(show(first), encoding="utf-8")
     assert tomllib.loads(path.read_text(encoding="utf-8"))
     assert load({}, {}, path).settings == first.settings
+
+
+def test_what_the_pool_sets_by_itself_is_told_in_comments_but_for_what_the_user_has_set() -> None:
+    shown = lines({}, {"KAFKA_LINGER_MS": "2"})
+    assert "# batch.num.messages = 500 # the pool's default" in shown
+    assert "# enable.auto.commit = false # the pool's own" in shown
+    assert "# transaction.timeout.ms = 15000 # the pool's default, exactly once" in shown
+    assert not [line for line in shown if line.startswith("# linger.ms")]
+
+
+def test_what_transactions_take_is_left_out_where_there_are_none() -> None:
+    shown = lines({"guarantee": "at_least_once"}, {})
+    assert not [line for line in shown if "transaction.timeout.ms" in line or "isolation.level" in line]
+
+
+def test_what_a_budget_decides_has_no_figure_yet() -> None:
+    shown = lines({"memory_budget": "1G", "queued.min.messages": "5"}, {})
+    assert "# queued.max.messages.kbytes # memory_budget" in shown
+    assert "# max.partition.fetch.bytes # memory_budget" in shown
+    assert [line for line in shown if "queued.min.messages" in line] == ["queued.min.messages = 5 # command line"]

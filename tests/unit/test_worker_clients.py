@@ -8,6 +8,7 @@ import pytest
 from workers import App, kafka, worker
 from workers.endings import Fenced, WorkerMustEnd
 from workers.guarantee import GuaranteeName
+from workers.librdkafka_properties import Value
 from workers.protocol import Fork, Setup
 from workers.settings import Settings
 from workers.slot import SLOT_BYTES
@@ -83,3 +84,29 @@ def test_what_has_started_is_stopped_also_where_the_worker_ends_before_it_reads(
     with pytest.raises(WorkerMustEnd):
         worker._work(app, setup, Fork(1, "in", 3, 7, 0, 1_000_000), words, channel)
     assert steps == ["started", "stopped, 1 told"]
+
+
+_OTHERS = {"logger", "error_cb", "stats_cb", "on_commit", "group.id", "transactional.id", "message.max.bytes"}
+"""Of which no text can tell, or which follow from the app and its topics."""
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_what_is_told_of_the_pools_own_properties_is_what_its_clients_get(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user: dict[str, Value] = {"group.protocol": protocol, "linger.ms": 3.0}
+    settings = Settings(guarantee="exactly_once", kafka=user)
+    made = make(monkeypatch, App("group"), guarantee="exactly_once", kafka=user)
+    clients = {
+        "the supervisor's consumer": kafka.group_member(settings.client("supervisor"), "group", {}),
+        "the supervisor's admin client": kafka.admin(settings.client("admin")),
+        "a worker's consumer": made.consumer,
+        "a worker's producer": made.producer,
+    }
+    told = {name: {one.name: one.value for one in properties} for name, properties in kafka.own(settings)}
+    common = told.pop("every client")
+    assert told.keys() == clients.keys()
+    for name, properties in clients.items():
+        own = {key: value for key, value in properties.items() if key not in _OTHERS | user.keys()}
+        mine = {key: value for key, value in told[name].items() if key not in _OTHERS}
+        assert own == common | mine, name
