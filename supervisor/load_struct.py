@@ -161,7 +161,7 @@ class StructPayload:
 def _type_info(kind: Any) -> inspect.Type:
     try:
         return inspect.type_info(kind)
-    except (TypeError, NameError, ValueError) as failure:  # a field's type is text that names nothing; a bound of 2**64
+    except Exception as failure:  # such as of a bound of 2**64, or of a field's type that is text and names nothing
         raise LoadRefused(f"--type: msgspec does not know {kind!r}: {failure}") from failure
 
 

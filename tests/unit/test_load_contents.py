@@ -326,6 +326,10 @@ class Unknown(Struct):
     field: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
 
 
+class Astray(Struct):
+    field: "dt.nothing"  # type: ignore[name-defined]
+
+
 def test_what_is_a_list_in_json_is_numbered_by_headers() -> None:
     payload = structs(Count)
     assert not payload.numbered
@@ -354,6 +358,7 @@ class Impossible(Struct):
         (Chain, None, "Chain holds itself without end"),
         (Count, "seq", "no such field; it has none"),
         (Unknown, None, "msgspec does not know"),
+        (Astray, None, "msgspec does not know .* has no attribute 'nothing'"),
         (Annotated[int, Meta(le=2**70)], None, "msgspec does not know .* don't fit in an int64"),
         (Annotated[int, Meta(ge=2**64)], None, "msgspec does not know .* don't fit in an int64"),
         (set[dict[str, int]], None, "no values of .* can be drawn: unhashable"),
