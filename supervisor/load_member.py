@@ -23,6 +23,8 @@ from workers.log import kafka_logger
 
 _METADATA_SECONDS: Final = 1.0
 """How long a topic's partitions are waited for, before anything is due."""
+_IDENTITY_SECONDS: Final = 0.6
+"""An idempotent producer that finds no broker asks for its id again after half a second, and sends nothing before."""
 _TURN_SECONDS: Final = 0.1
 _FLUSH_SECONDS: Final = 30.0
 """How long the last acknowledgements are waited for without a single one coming in."""
@@ -140,7 +142,9 @@ class _Outfit:
             properties = {**self._work.properties, "delivery.report.only.error": bulk}
             producer = Producer({**properties, "logger": self._logs, "error_cb": self._logs.error_cb})
             with suppress(KafkaException):  # no broker: the schedule is kept all the same
-                producer.list_topics(self._work.topic, timeout=_METADATA_SECONDS)  # or the first record waits for it
+                # Or the first records wait for both.
+                producer.list_topics(self._work.topic, timeout=_METADATA_SECONDS)
+                time.sleep(_IDENTITY_SECONDS)
             self._producers[bulk] = producer
         return self._producers[bulk]
 

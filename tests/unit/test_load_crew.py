@@ -83,6 +83,13 @@ def test_the_time_that_a_process_needs_to_get_ready_is_no_latency(broker: str, t
     assert found["seconds"] == pytest.approx(1.0, abs=0.5)
 
 
+def test_the_time_that_a_producer_needs_to_get_ready_is_no_latency(broker: str, tmp_path: Path) -> None:
+    for _ in range(2):  # half of the producers find no broker at first
+        code, found, _ = load(broker, tmp_path / "found.json", "in", "--rate", "500", "--count", "250")
+        assert (code, found["acknowledged"]) == (0, 250)
+        assert found["acknowledgement"]["p90"] < 100  # milliseconds
+
+
 def test_ctrl_c_ends_it_though_a_process_does_not_get_ready(broker: str) -> None:
     process = begun(broker, *of_type(Stuck))
     assert process.stderr is not None
