@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -10,10 +12,16 @@ from typing import Final, Self
 
 import msgspec
 
+from supervisor.interrupt import Interrupt
 from supervisor.latencies import Latencies
-from supervisor.load_member import SETUP_SECONDS, Abandon, Begin, Order, Progress, Stop, Work, send
+from supervisor.load_member import Work, send
+from supervisor.load_orders import Abandon, Answer, Begin, Order, Prepare, Progress, Ready, Refused, Stop
 from supervisor.tally import Tally
 from workers.errors import PoolError
+
+_LEAD_SECONDS: Final = 0.1
+"""From the word to begin until the first record is due."""
+_TURN_SECONDS: Final = 0.05
 
 
 class SenderDied(PoolError):
@@ -42,6 +50,7 @@ class Crew:
         self._processes: list[multiprocessing.process.BaseProcess] = []
         self._count = processes
         self._heard: list[Progress] = []
+        self._ready: set[int] = set()
         self._before = Totals()
         self.totals = Totals()
         self.news = Latencies()
@@ -90,13 +99,24 @@ class Crew:
         return self._first + max((progress.position for progress in self._heard), default=0) * self._count
 
     def begin(self, rate: float | None = None, duration: float | None = None) -> None:
-        """Have all send from now on, numbers going on from the last ones; a rate is in place of the schedule."""
+        """Have all send from now on, numbers going on from the last ones; a rate is in place of the schedule.
+
+        The clock starts when all are ready. Where somebody interrupts before that, it is over with nothing sent.
+
+        Raises:
+            SenderDied: one is gone.
+        """
         self._first = self.reach
         self._rates.add(rate)
         self._before, self._heard = self.totals, [_NOTHING] * self._count
         self.totals = self._sum()
-        self.moment = time.monotonic() + SETUP_SECONDS
-        self._tell(Begin(self.moment, self._first, self.partitions, rate, duration))
+        ready = self._get_ready(Prepare(self._first, self.partitions, rate, duration))
+        self.moment = time.monotonic() + _LEAD_SECONDS
+        if ready:
+            self._tell(Begin(self.moment))
+        else:
+            self._heard = [_OVER] * self._count
+            self.totals = self._sum()
 
     def stop(self) -> None:
         """Have all send nothing more."""
@@ -110,29 +130,42 @@ class Crew:
         """Take in what they say, waiting up to so long for it.
 
         Raises:
-            SenderDied: one is gone.
+            SenderDied: one is gone, or can make no more records.
         """
         for member in wait(self._members, seconds):
             assert isinstance(member, Connection)
             number = self._members.index(member)
             try:
                 while member.poll():
-                    self._hear(number, msgspec.msgpack.decode(member.recv_bytes(), type=Progress))
+                    self._hear(number, msgspec.msgpack.decode(member.recv_bytes(), type=Answer))
             except (EOFError, OSError) as failure:
                 self._processes[number].join(1.0)
-                code = self._processes[number].exitcode
-                raise SenderDied(
-                    f"sending process {number} has ended with exit code {code}: see above for its error"
-                ) from failure
+                raise SenderDied(f"sending process {number} {_end(self._processes[number].exitcode)}") from failure
         self.totals = self._sum()
 
-    def _hear(self, number: int, progress: Progress) -> None:
-        self._heard[number] = progress
-        self.news.merge(Latencies.restore(progress.buckets, progress.longest))
+    def _get_ready(self, order: Prepare) -> bool:
+        """Wait until all are ready; False where somebody interrupts before."""
+        self._ready.clear()
+        self._tell(order)
+        with Interrupt() as interrupt:
+            while len(self._ready) < self._count and not interrupt.requested:
+                self.listen(_TURN_SECONDS)
+        return len(self._ready) == self._count
+
+    def _hear(self, number: int, answer: Answer) -> None:
+        match answer:
+            case Ready():
+                self._ready.add(number)
+            case Refused():
+                raise SenderDied(f"sending process {number} has ended: {answer.why}")
+            case Progress():
+                self._heard[number] = answer
+                self.news.merge(Latencies.restore(answer.buckets, answer.longest))
 
     def _tell(self, order: Order) -> None:
         for member in self._members:
-            member.send_bytes(msgspec.msgpack.encode(order))
+            with suppress(ConnectionError):  # it is gone: whoever listens next is told
+                member.send_bytes(msgspec.msgpack.encode(order))
 
     def _sum(self) -> Totals:
         heard, before = self._heard, self._before
@@ -154,3 +187,20 @@ class Crew:
 
 
 _NOTHING: Final = Progress(0, 0, 0, {}, 0, 0.0, None, done=False, finished=False, buckets={}, longest=0.0)
+_OVER: Final = msgspec.structs.replace(_NOTHING, done=True, finished=True)
+
+
+def _end(code: int | None) -> str:
+    """How a process has ended, and what is known of why.
+
+    Args:
+        code: its exit code, as multiprocessing tells it; negative: a signal.
+    """
+    if code is None or code >= 0:
+        return f"has ended with exit code {code}: see above for its error"
+    if code == -signal.SIGKILL:
+        return (
+            "was killed by SIGKILL: the kernel may have done so for want of memory; give it more, or let fewer"
+            " --processes send, or let each hold less (--set queue.buffering.max.kbytes=65536)"
+        )
+    return f"was ended by {signal.Signals(-code).name if -code in set(signal.Signals) else f'signal {-code}'}"

@@ -63,6 +63,16 @@ class FilePayload:
                 raise self._wrong(number, f"its {field} is earlier than that of the line before; sort the file")
         return times
 
+    def require_pad(self) -> None:
+        """See to it that all lines can get a field that makes them longer.
+
+        Raises:
+            LoadRefused: one is no object.
+        """
+        for number, value in enumerate(self._values, 1):
+            if not isinstance(value, dict):
+                raise self._wrong(number, "it is no JSON object, so it cannot be made longer; leave out --oversized")
+
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:  # noqa: ARG002 a file has its own
         count = len(self._lines)
         return [{"key": self._keys[seq % count], "value": self._lines[seq % count]} for seq in seqs]

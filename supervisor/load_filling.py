@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from supervisor.load_limits import ends, integers, limits, multiples
+from supervisor.load_limits import allows, ends, integers, limits, multiples
 from supervisor.load_refused import LoadRefused
 
 Draw = Callable[[], Any]
@@ -31,6 +31,10 @@ _TRIES: Final = 20
 """For one value that is like no other, or is of a certain kind."""
 _TRIED: Final = 200
 """Values of which one has to be of a certain kind."""
+_DECIMALS: Final = 9
+"""Of a float."""
+_CHECKS: Final = ("__post_init__", "__attrs_pre_init__", "__attrs_post_init__")
+"""Methods by which a class may refuse a value."""
 
 
 class Filling:
@@ -43,6 +47,8 @@ class Filling:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._depth = 0
+        self.unsure = False
+        """Whether some type has a check of its own, which may refuse what its constraints let pass."""
 
     def draw(self, info: inspect.Type) -> Draw:
         """What makes a value of a type.
@@ -83,7 +89,10 @@ class Filling:
             return partial(self._chance.choice, numbers)
         low, high = ends(info)
         inner = (high - low) / 1e6  # bounds may be exclusive
-        return lambda: round(self._chance.uniform(low + inner, high - inner), 9)
+        draw: Draw = partial(self._chance.uniform, low + inner, high - inner)
+        if inner > 10**-_DECIMALS + 4 * math.ulp(max(abs(low), abs(high))):
+            return lambda: round(draw(), _DECIMALS)
+        return self._such(draw, partial(allows, info), f"float within {limits(info)}")  # to round is to leave it
 
     def _DecimalType(self, _info: inspect.Type) -> Draw:  # noqa: N802
         return lambda: Decimal(self._chance.randint(0, 10_000)) / 100
@@ -164,7 +173,9 @@ class Filling:
 
     def _DictType(self, info: inspect.DictType) -> Draw:  # noqa: N802
         low, high = _lengths(info.min_length, info.max_length, _ITEMS)
-        if isinstance(info.key_type, _NO_KEYS):  # in JSON, such a dict can only be empty
+        kinds = info.key_type.types if isinstance(info.key_type, inspect.UnionType) else (info.key_type,)
+        kinds = tuple(kind for kind in kinds if not isinstance(kind, _NO_KEYS))
+        if not kinds:  # in JSON, such a dict can only be empty
             if low:
                 raise _nothing(f"dict with keys of {type(info.key_type).__name__}, which JSON does not have,")
             return dict
@@ -172,11 +183,11 @@ class Filling:
             high = low
         if not high:
             return dict
-        keys, value = self._different(self.draw(info.key_type), low, high), self.draw(info.value_type)
+        keys, value = self._different(self.draw(inspect.UnionType(kinds)), low, high), self.draw(info.value_type)
         return lambda: {key: value() for key in keys()}
 
     def _StructType(self, info: inspect.StructType) -> Draw:  # noqa: N802
-        self._end(info.cls)
+        self._enter(info.cls)
         draws = [
             (field.encode_name, self.draw(field.type))
             for field in info.fields
@@ -188,7 +199,7 @@ class Filling:
         return lambda: {**tag, **{name: draw() for name, draw in draws}}
 
     def _TypedDictType(self, info: inspect.TypedDictType | inspect.DataclassType) -> Draw:  # noqa: N802
-        self._end(info.cls)
+        self._enter(info.cls)
         draws = [(field.encode_name, self.draw(field.type)) for field in info.fields]
         return lambda: {name: draw() for name, draw in draws}
 
@@ -200,7 +211,9 @@ class Filling:
 
     # Parts of these.
 
-    def _end(self, kind: type) -> None:
+    def _enter(self, kind: type) -> None:
+        checked = any(hasattr(kind, name) for name in _CHECKS)
+        self.unsure |= checked or any(field.validator for field in getattr(kind, "__attrs_attrs__", ()))
         if self._depth > 2 * _DEEPEST:
             raise LoadRefused(f"--type: {kind.__qualname__} holds itself without end; give --file")
 
@@ -251,11 +264,16 @@ class Filling:
 _NO_KEYS: Final = (
     inspect.BoolType,
     inspect.NoneType,
+    inspect.CollectionType,
+    inspect.ListType,
     inspect.VarTupleType,
     inspect.TupleType,
+    inspect.SetType,
     inspect.FrozenSetType,
+    inspect.DictType,
     inspect.StructType,
     inspect.NamedTupleType,
+    inspect.TypedDictType,
     inspect.DataclassType,
 )
 

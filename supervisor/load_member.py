@@ -1,4 +1,4 @@
-"""A process that sends: what it is told, what it tells, and its life."""
+"""A process that sends: what it shares with others, and its life."""
 
 import math
 import signal
@@ -12,6 +12,8 @@ from typing import Any, Final
 import msgspec
 from confluent_kafka import KafkaException, Producer
 
+from supervisor.load_orders import Abandon, Answer, Begin, Order, Prepare, Progress, Ready, Refused
+from supervisor.load_refused import LoadRefused
 from supervisor.payload import Payload
 from supervisor.recorder import Recorder
 from supervisor.schedule import Schedule, Share, Steady, Unlimited
@@ -19,8 +21,10 @@ from supervisor.sender import OVERTIME_SECONDS, Sender
 from workers.lifeline import tie_to_parent
 from workers.log import kafka_logger
 
-SETUP_SECONDS: Final = 0.3
-"""From the word to begin until the first record is due: in it, every process gets ready."""
+_METADATA_SECONDS: Final = 1.0
+"""How long a topic's partitions are waited for, before anything is due."""
+_IDENTITY_SECONDS: Final = 0.6
+"""An idempotent producer that finds no broker asks for its id again after half a second, and sends nothing before."""
 _TURN_SECONDS: Final = 0.1
 _FLUSH_SECONDS: Final = 30.0
 """How long the last acknowledgements are waited for without a single one coming in."""
@@ -29,54 +33,6 @@ _BULK_RATE: Final = 50_000
 _NO_LIMIT: Final = 1_000_000
 """Records that a producer without a limit of its own is given at most."""
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Begin(msgspec.Struct, tag=True):
-    """Send."""
-
-    moment: float
-    """When the schedule begins, in seconds of the monotonic clock."""
-    first: int
-    """The number of the first record of all."""
-    partitions: int
-    """How many the topic has."""
-    rate: float | None
-    """Records a second in place of the schedule; None: as the schedule says."""
-    duration: float | None
-    """Seconds in place of the work's; None: as the work says."""
-
-
-class Stop(msgspec.Struct, tag=True):
-    """Send nothing more, and wait for what is out."""
-
-
-class Abandon(msgspec.Struct, tag=True):
-    """Wait no longer."""
-
-
-class Progress(msgspec.Struct):
-    """How far a process has come since it was told to begin."""
-
-    position: int
-    sent: int
-    acknowledged: int
-    failures: dict[str, int]
-    behind: int
-    elapsed: float
-    """Seconds, those of waiting for the last acknowledgements among them."""
-    share_done: float | None
-    done: bool
-    """Whether all is sent."""
-    finished: bool
-    """Whether the fate of all is known, or given up."""
-    buckets: dict[int, int]
-    """Of the latencies that are new since the last message."""
-    longest: float
-    fatal: str | None = None
-    """Why the process can send nothing more; None: it can."""
-
-
-Order = Begin | Stop | Abandon
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,40 +83,70 @@ def send(orders: Connection, others: list[Connection], work: Work, number: int, 
     tie_to_parent(parent)
     for ignored in _IGNORED:
         signal.signal(ignored, signal.SIG_IGN)  # whether and how to end, its parent says
-    payload: Payload | None = None
-    logs = kafka_logger("load")
-    producers: dict[bool, Producer] = {}
+    try:
+        _obey_all(orders, _Outfit(work, number, of))
+    except LoadRefused as failure:
+        _answer(orders, Refused(str(failure)))
+
+
+def _obey_all(orders: Connection, outfit: "_Outfit") -> None:
+    sender: Sender | None = None
     while (order := _order(orders)) is not None:
-        if not isinstance(order, Begin):
-            continue
-        payload = payload or work.payload(number, of, order.partitions)
+        if isinstance(order, Prepare):
+            sender = outfit.sender(order)
+            _answer(orders, Ready())
+        elif isinstance(order, Begin):
+            assert sender is not None
+            sender.begin_at(order.moment)
+            _Turn(orders, sender, order.moment).run()
+
+
+class _Outfit:
+    """What a process sends with: made when it is first needed, as that takes its time, and then kept."""
+
+    def __init__(self, work: Work, number: int, of: int) -> None:
+        self._work = work
+        self._number = number
+        self._of = of
+        self._payload: Payload | None = None
+        self._producers: dict[bool, Producer] = {}
+        self._logs = kafka_logger("load")
+
+    def sender(self, order: Prepare) -> Sender:
+        """What sends as an order says, and has only to begin.
+
+        Raises:
+            LoadRefused: there is nothing that it could send.
+        """
+        work, number, of = self._work, self._number, self._of
+        self._payload = self._payload or work.payload(number, of, order.partitions)
+        schedule: Schedule = work.schedule if order.rate is None else Steady(order.rate)
         bulk = work.bulk(of, order.rate)
-        if bulk not in producers:
-            properties = {**work.properties, "delivery.report.only.error": bulk}
-            producers[bulk] = Producer({**properties, "logger": logs, "error_cb": logs.error_cb})
+        return Sender(
+            self._producer(bulk),
+            work.topic,
+            self._payload,
+            schedule if isinstance(schedule, Unlimited) else Share(schedule, number, of),
+            Recorder(),
+            count=None if work.count is None else math.ceil(max(0, work.count - number) / of),
+            duration=work.duration if order.duration is None else order.duration,
+            first=order.first + number,
+            step=of,
+            queue=work.queue,
+            bulk=bulk,
+            overtime=OVERTIME_SECONDS if order.rate is None else None,
+        )
+
+    def _producer(self, bulk: bool) -> Producer:
+        if bulk not in self._producers:
+            properties = {**self._work.properties, "delivery.report.only.error": bulk}
+            producer = Producer({**properties, "logger": self._logs, "error_cb": self._logs.error_cb})
             with suppress(KafkaException):  # no broker: the schedule is kept all the same
-                producers[bulk].list_topics(work.topic, timeout=SETUP_SECONDS)  # or the first record waits for it
-        _Turn(orders, _sender(work, order, producers[bulk], payload, number, of), order.moment).run()
-
-
-def _sender(work: Work, order: Begin, producer: Producer, payload: Payload, number: int, of: int) -> Sender:
-    schedule: Schedule = work.schedule if order.rate is None else Steady(order.rate)
-    sender = Sender(
-        producer,
-        work.topic,
-        payload,
-        schedule if isinstance(schedule, Unlimited) else Share(schedule, number, of),
-        Recorder(),
-        count=None if work.count is None else math.ceil(max(0, work.count - number) / of),
-        duration=work.duration if order.duration is None else order.duration,
-        first=order.first + number,
-        step=of,
-        queue=work.queue,
-        bulk=work.bulk(of, order.rate),
-        overtime=OVERTIME_SECONDS if order.rate is None else None,
-    )
-    sender.begin_at(order.moment)
-    return sender
+                # Or the first records wait for both.
+                producer.list_topics(self._work.topic, timeout=_METADATA_SECONDS)
+                time.sleep(_IDENTITY_SECONDS)
+            self._producers[bulk] = producer
+        return self._producers[bulk]
 
 
 class _Turn:
@@ -214,9 +200,7 @@ class _Turn:
             longest=new.longest,
             fatal=None if sender.fatal is None else f"{sender.fatal.name()}: {sender.fatal.str()}",
         )
-        try:
-            self._orders.send_bytes(msgspec.msgpack.encode(progress))
-        except OSError:  # nobody listens any more
+        if not _answer(self._orders, progress):
             self._abandoned = True
             sender.stop()
 
@@ -228,3 +212,12 @@ def _order(orders: Connection) -> Order | None:
     except (EOFError, OSError):
         return None
     return order
+
+
+def _answer(orders: Connection, answer: Answer) -> bool:
+    """Say something; whether anybody listens."""
+    try:
+        orders.send_bytes(msgspec.msgpack.encode(answer))
+    except OSError:
+        return False
+    return True

@@ -206,7 +206,8 @@ def contents(options: LoadOptions, partitioner: str = CRC32_PARTITIONERS[0]) -> 
 
     Raises:
         ConfigInvalid: `--type` names no type.
-        LoadRefused: there is nothing to be sent: a file that cannot be read, a type that cannot be filled.
+        LoadRefused: there is nothing to be sent: a file that cannot be read, a type that cannot be filled, or whose
+            values cannot be oversized.
     """
     times, lines, numbered = None, None, True
     make: Callable[[int, int, int], Any]
@@ -214,9 +215,14 @@ def contents(options: LoadOptions, partitioner: str = CRC32_PARTITIONERS[0]) -> 
         file = FilePayload(options.file, options.key)
         times = file.times(options.time) if options.time else None
         make, lines, numbered = lambda _first, _of, _partitions: file, len(file), False
+        if options.oversized:
+            file.require_pad()
     elif options.kind is not None:
         make = partial(_struct, options, _load_type(options.kind))
-        numbered = make(0, 1, 1).numbered
+        sample = make(0, 1, 1)
+        numbered = sample.numbered
+        if options.oversized:
+            sample.require_pad(options.oversized_bytes)
     else:
         make = partial(_sensor, options, partitioner)
     plain = not options.flaws and (numbered or options.verify is None)

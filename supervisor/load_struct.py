@@ -3,6 +3,7 @@
 import math
 import random
 import statistics
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from supervisor.load_filling import Filling, different
 from supervisor.load_keys import Keys
 from supervisor.load_limits import allows, integers
 from supervisor.load_refused import LoadRefused
-from supervisor.payload import Batch, Message, pad
+from supervisor.payload import Batch, Message, pad, with_pad
 
 SEQ: Final = "seq"
 SENT_AT: Final = "sent_at"
@@ -23,13 +24,17 @@ _NUMBERS: Final = (0, 1, 2**31 - 1)
 _MOMENTS: Final = (10**18, 10**18 + 1, 4 * 10**18)
 """Nanoseconds since 1970."""
 _TRIED: Final = 50
+_DRAWN: Final = 1000
+"""Values for one record, of which its type has to take one."""
+_SHOWN: Final = 500
+"""Characters of a value."""
 
 
 class StructPayload:
     """Values of one type, as JSON.
 
     Integer fields of the names `seq` and `sent_at` get the record's number and the time at which it was due, where
-    their constraints let them.
+    their constraints let them, and where they are not the key.
 
     Args:
         kind: the type.
@@ -45,11 +50,15 @@ class StructPayload:
     def __init__(self, kind: Any, keys: Keys, key: str | None, size: int, chance: random.Random) -> None:
         self._keys = keys
         self._size = size
-        self._draw = Filling(chance).draw(_type_info(kind))
+        filling = Filling(chance)
+        self._draw = filling.draw(_type_info(kind))
+        self._make = self._sound if filling.unsure else self._message
+        self._name = _name(kind)
         self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(kind).decode
         fields = _fields(kind)
-        self._seq = SEQ if _takes(fields.get(SEQ), _NUMBERS) else None
-        self._sent_at = SENT_AT if _takes(fields.get(SENT_AT), _MOMENTS) else None
+        self._seq = SEQ if key != SEQ and _takes(fields.get(SEQ), _NUMBERS) else None
+        self._sent_at = SENT_AT if key != SENT_AT and _takes(fields.get(SENT_AT), _MOMENTS) else None
         self.numbered = self._seq is not None and self._sent_at is not None
         """Whether a value says by itself which record it is, and when it was due."""
         self._key = key
@@ -57,16 +66,48 @@ class StructPayload:
         if key is not None:
             if key not in fields:
                 has = ", ".join(fields) or "none"
-                raise LoadRefused(f"--key {key}: {_name(kind)} has no such field; it has {has}")
+                raise LoadRefused(f"--key {key}: {self._name} has no such field; it has {has}")
             self._key_values = _key_values(key, fields[key], keys.count)
-        self.weight = self._try(kind)
+        self.weight = self._try()
 
     def messages(self, seqs: Sequence[int], dues: Sequence[int]) -> list[Message]:
         keys = self._keys.take(len(seqs))
-        return [self._message(*facts) for facts in zip(seqs, dues, keys, strict=True)]
+        return [self._make(*facts) for facts in zip(seqs, dues, keys, strict=True)]
 
     def bulk(self, seqs: range, due: int) -> list[Batch]:
         return [(-1, self.messages(seqs, [due] * len(seqs)))]
+
+    def require_pad(self, size: int) -> None:
+        """Have some values read that are longer by so many bytes, as oversized ones are.
+
+        Raises:
+            LoadRefused: they cannot be made longer, or are then no longer of the type.
+        """
+        text = b"x" * size
+        for value in self._some():
+            if value[-1:] != b"}":
+                raise LoadRefused(
+                    f"--oversized: a value of {self._name} may be no JSON object, such as {value.decode()[:_SHOWN]}, so"
+                    " no field makes it longer; leave out --oversized"
+                )
+            if (failure := self._failure(with_pad(value, text))) is not None:
+                raise LoadRefused(
+                    f"--oversized: {self._name} takes no field that makes a value longer: {failure};"
+                    " leave out --oversized, or let it take unknown fields"
+                ) from failure
+
+    def _sound(self, seq: int, due: int, key: int) -> Message:
+        """A record that its type takes, where that may refuse what is drawn.
+
+        Raises:
+            LoadRefused: it takes none, as where it does not like the number or the key.
+        """
+        message, left = self._message(seq, due, key), _DRAWN
+        while (failure := self._failure(message["value"])) is not None:
+            if not (left := left - 1):
+                raise self._refusal(message["value"], failure) from failure
+            message = self._message(seq, due, key)
+        return message
 
     def _message(self, seq: int, due: int, key: int) -> Message:
         value = self._draw()
@@ -84,24 +125,43 @@ class StructPayload:
             encoded = pad(encoded, self._size)
         return {"key": text, "value": encoded}
 
-    def _try(self, kind: Any) -> int:
+    def _try(self) -> int:
         """Have some values read, so that what is sent is of the type; how long they are."""
-        messages = self.messages(range(_TRIED), [_MOMENTS[0]] * _TRIED)
-        for message in messages:
-            try:
-                msgspec.json.decode(message["value"], type=kind)
-            except msgspec.ValidationError as failure:
-                raise LoadRefused(
-                    f"--type: no values of {_name(kind)} can be drawn: {failure} in {message['value'].decode()};"
-                    " give a file of records instead (--file)"
-                ) from failure
-        return math.ceil(statistics.fmean(len(message["value"]) for message in messages))
+        try:
+            values = self._some()
+        except TypeError as failure:  # such as a dict with a key that JSON does not have
+            raise LoadRefused(
+                f"--type: no values of {self._name} can be written as JSON: {failure};"
+                " give a file of records instead (--file)"
+            ) from failure
+        for value in values:
+            if (wrong := self._failure(value)) is not None:
+                raise self._refusal(value, wrong) from wrong
+        return math.ceil(statistics.fmean(map(len, values)))
+
+    def _some(self) -> list[bytes]:
+        """Values that might be sent now."""
+        return [message["value"] for message in self.messages(range(_TRIED), [time.time_ns()] * _TRIED)]
+
+    def _failure(self, value: bytes) -> Exception | None:
+        """Why no app could read a value; None: it could."""
+        try:
+            self._decode(value)
+        except Exception as failure:  # noqa: BLE001 - a type's own check may raise anything
+            return failure
+        return None
+
+    def _refusal(self, value: bytes, failure: Exception) -> LoadRefused:
+        return LoadRefused(
+            f"--type: no values of {self._name} can be drawn: {failure} in {value.decode()[:_SHOWN]};"
+            " give a file of records instead (--file)"
+        )
 
 
 def _type_info(kind: Any) -> inspect.Type:
     try:
         return inspect.type_info(kind)
-    except (TypeError, NameError) as failure:  # the second where a field's type is text that names nothing
+    except Exception as failure:  # such as of a bound of 2**64, or of a field's type that is text and names nothing
         raise LoadRefused(f"--type: msgspec does not know {kind!r}: {failure}") from failure
 
 

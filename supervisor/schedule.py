@@ -2,7 +2,7 @@
 
 import math
 import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -121,7 +121,7 @@ class Pieces:
         rounds, count = divmod(number + 1.0, self._count) if self._again else (0, number + 1.0)
         if rounds and count < _ROUNDING:  # the last of a round, not the first of the next
             rounds, count = rounds - 1, self._count
-        piece = max(0, sum(begun < count - _ROUNDING for begun in self._counts) - 1)
+        piece = max(0, bisect_left(self._counts, count - _ROUNDING) - 1)
         rate = self._rates[piece]
         if not rate:
             return math.inf

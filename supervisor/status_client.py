@@ -35,7 +35,7 @@ def fetch_document(url: str, timeout: float) -> bytes:
         raise StatusUnavailable(f"{url} is {_NO_ADDRESS} ({failure})") from failure
     except (OSError, HTTPException) as failure:
         raise StatusUnavailable(
-            f"no pool answered at {url}: {failure}; check that it runs there (its setting is `http`), or give --url"
+            f"no pool answered at {url}: {failure}; check the address, and that it runs there (its setting is `http`)"
         ) from failure
     finally:
         connection.close()

@@ -4,6 +4,7 @@ import datetime as dt
 import random
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -180,6 +181,99 @@ def test_a_field_that_cannot_be_every_records_number_is_drawn_like_others() -> N
     assert {value.seq for value in values} == set(range(1, 11))
 
 
+class Plain(Struct):
+    seq: int
+    sent_at: int
+
+
+@pytest.mark.parametrize("key", ["seq", "sent_at"])
+def test_a_field_that_is_the_key_tells_no_number_and_no_time(key: str) -> None:
+    payload = structs(Plain, key=key)
+    assert not payload.numbered
+    for seq, message in enumerate(Numbered(payload).messages(range(100, 200), [DUE] * 100), 100):
+        value = msgspec.json.decode(message["value"])
+        assert message["key"] == b"%d" % value[key]
+        assert value[key] < 10
+        assert {"seq": seq, "sent_at": DUE} | {key: value[key]} == value
+        assert dict(message["headers"]) == {"load.seq": b"%d" % seq, "load.sent_at": b"%d" % DUE}
+
+
+class Picky(Struct):
+    """Refuses what its constraints let pass."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number == 7:
+            raise KeyError(self.number)
+
+
+@dataclass
+class Even:
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number % 2:
+            raise ValueError("odd")
+
+
+class Holder(Struct):
+    seq: int
+    parts: "dict[str, Picky | None]"
+    even: Even
+
+
+@pytest.mark.parametrize("kind", [Picky, Even, Holder])
+def test_what_a_type_refuses_by_a_check_of_its_own_is_drawn_again(kind: Any) -> None:
+    for message in structs(kind).messages(range(2000), [DUE] * 2000):
+        msgspec.json.decode(message["value"], type=kind)
+
+
+class Small(Struct):
+    seq: int
+    sent_at: int
+
+    def __post_init__(self) -> None:
+        if self.seq > 100:
+            raise ValueError("too large")
+
+
+def test_a_record_that_its_type_refuses_whatever_is_drawn_ends_it_with_words() -> None:
+    payload = structs(Small)
+    assert len(payload.messages(range(100), [DUE] * 100)) == 100
+    with pytest.raises(LoadRefused, match=r"no values of Small can be drawn: too large in \{.*give a file"):
+        payload.messages([101], [DUE])
+
+
+def test_what_has_no_check_of_its_own_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = structs(Everything)
+    monkeypatch.setattr(payload, "_decode", None)
+    assert len(payload.messages(range(10), [DUE] * 10)) == 10
+
+
+class Narrow(Struct):
+    """Bounds between which few or no numbers of nine decimals lie."""
+
+    little: Annotated[float, Meta(gt=0, lt=1e-5)]
+    less: Annotated[float, Meta(gt=1e-12, lt=2e-12)]
+    large: Annotated[float, Meta(gt=1e17, lt=1e17 + 100)]
+    one: Annotated[float, Meta(ge=1e-10, le=1e-10)]
+
+
+def test_a_float_is_within_its_bounds_however_near_they_are() -> None:
+    messages = structs(Narrow).messages(range(20_000), [DUE] * 20_000)
+    values = [msgspec.json.decode(message["value"], type=Narrow) for message in messages]
+    assert len({value.little for value in values}) > 10_000
+    assert {value.one for value in values} == {1e-10}
+
+
+def test_of_a_dicts_keys_those_are_drawn_that_json_has() -> None:
+    found = [msgspec.json.decode(m["value"]) for m in structs(dict[str | None, int]).messages(range(50), [DUE] * 50)]
+    assert max(map(len, found)) == 3
+    for nothing in (dict[None, int], dict[list[int], int], dict[dict[str, int] | None, int]):
+        assert {message["value"] for message in structs(nothing).messages(range(50), [DUE] * 50)} == {b"{}"}
+
+
 class Keyed(Struct):
     number: Annotated[int, Meta(ge=1)]
     tens: Annotated[int, Meta(gt=0, le=100, multiple_of=10)]
@@ -232,6 +326,10 @@ class Unknown(Struct):
     field: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
 
 
+class Astray(Struct):
+    field: "dt.nothing"  # type: ignore[name-defined]
+
+
 def test_what_is_a_list_in_json_is_numbered_by_headers() -> None:
     payload = structs(Count)
     assert not payload.numbered
@@ -260,6 +358,12 @@ class Impossible(Struct):
         (Chain, None, "Chain holds itself without end"),
         (Count, "seq", "no such field; it has none"),
         (Unknown, None, "msgspec does not know"),
+        (Astray, None, "msgspec does not know .* has no attribute 'nothing'"),
+        (Annotated[int, Meta(le=2**70)], None, "msgspec does not know .* don't fit in an int64"),
+        (Annotated[int, Meta(ge=2**64)], None, "msgspec does not know .* don't fit in an int64"),
+        (set[dict[str, int]], None, "no values of .* can be drawn: unhashable"),
+        (dict[Literal["a", None], int], None, "no values of .* can be written as JSON: "),  # noqa: PYI061
+        (Annotated[float, Meta(gt=1, lt=1.0000000000000002)], None, "no float within gt=1, lt=1"),
     ],
 )
 def test_what_cannot_be_filled_is_refused(kind: Any, key: str | None, says: str) -> None:
@@ -360,6 +464,37 @@ def test_what_is_oversized_may_have_no_fields(tmp_path: Path) -> None:
     file = FilePayload(written(tmp_path, "{ }\n"), None)
     (message,) = Flawed(file, {Flaw.OVERSIZED: 1.0}, 5000, 0, random.Random(1)).messages([0], [DUE])
     assert len(msgspec.json.decode(message["value"])["pad"]) == 5000
+
+
+class Strict(Struct, forbid_unknown_fields=True):
+    order: str
+
+
+class Short(Struct):
+    order: str
+    pad: Annotated[str, Meta(max_length=1000)] = ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        (Strict, "--oversized: Strict takes no field that makes a value longer: .*unknown field `pad`"),
+        (Short, "--oversized: Short takes no field that makes a value longer: .*length <= 1000"),
+        (dict[str, int], "--oversized: dict.* takes no field that makes a value longer"),
+        (Pair, "--oversized: a value of Pair may be no JSON object, such as "),
+        (Order | list[int], "--oversized: a value of .* may be no JSON object, such as "),
+    ],
+)
+def test_a_type_whose_values_cannot_be_oversized_is_refused(kind: Any, says: str) -> None:
+    with pytest.raises(LoadRefused, match=says):
+        structs(kind).require_pad(5000)
+    structs(Order).require_pad(5000)
+
+
+def test_a_file_with_a_line_that_cannot_be_oversized_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LoadRefused, match="record 2: it is no JSON object, so it cannot be made longer"):
+        FilePayload(written(tmp_path, '{"a": 1}\n[1, 2]\n'), None).require_pad()
+    FilePayload(written(tmp_path, '{"a": 1}\n{ }\n'), None).require_pad()
 
 
 def test_a_duplicate_comes_twice_a_late_one_is_old_a_tombstone_has_no_value() -> None:

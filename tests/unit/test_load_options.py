@@ -11,6 +11,7 @@ import pytest
 from supervisor import cli, load
 from supervisor.load_command import _command_line
 from supervisor.load_options import LoadOptions, contents, schedule
+from supervisor.load_refused import LoadRefused
 from supervisor.schedule import Pieces, Ramp, Recorded, Steady, Unlimited
 from workers.errors import ConfigInvalid, ExitCode
 from workers.settings import Settings
@@ -117,6 +118,20 @@ def test_what_bears_no_number_gets_headers_only_to_be_verified(monkeypatch: pyte
     assert contents(options(kind="made_up:Kind")).plain
     (message,) = contents(options(kind="made_up:Kind", verify="out")).payload(0, 1, 4).messages([3], [4])
     assert message["headers"] == [("load.seq", b"3"), ("load.sent_at", b"4")]
+
+
+def test_what_cannot_be_oversized_is_refused_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = ModuleType("made_up")
+    module.Kind = msgspec.defstruct("Kind", [("n", int)], forbid_unknown_fields=True)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "made_up", module)
+    path = tmp_path / "file"
+    path.write_text("[1]\n")
+    for how in ({"kind": "made_up:Kind"}, {"file": path}):
+        contents(options(**how, late=0.1))
+        with pytest.raises(LoadRefused, match="leave out --oversized"):
+            contents(options(**how, oversized=0.1))
 
 
 @pytest.mark.parametrize("name", ["nonsense", "no.such.module:Kind", "json:Nothing", "broken:Kind"])

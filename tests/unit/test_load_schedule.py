@@ -1,12 +1,13 @@
 """A schedule is a function of time alone."""
 
+import math
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.schedule import Ramp, Recorded, Schedule, Share, Steady, Unlimited, bursts, steps
+from supervisor.schedule import Pieces, Ramp, Recorded, Schedule, Share, Steady, Unlimited, bursts, steps
 
 
 @pytest.mark.parametrize(("rate", "elapsed", "due"), [(10, 0.0, 0), (10, 0.3, 3), (10, 0.39, 3), (1000, 60.0, 60_000)])
@@ -61,6 +62,45 @@ def test_a_recording_keeps_its_gaps_and_begins_again() -> None:
     recorded = Recorded([100.0, 100.5, 104.5], speed=2.0)
     assert [recorded.at(number) for number in range(7)] == [0.0, 0.25, 2.25, 3.375, 3.625, 5.625, 6.75]
     assert [recorded.due(t) for t in (0, 1, 2.25, 3.3, 3.375, 6.7)] == [1, 2, 3, 3, 4, 6]
+
+
+def piece_of(pieces: Pieces, count: float) -> int:
+    """Which piece a record is in, by a look at each."""
+    return max(0, sum(begun < count - 1e-6 for begun in pieces._counts) - 1)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50) | st.floats(0, 50), st.sampled_from([0.1, 0.5, 1.0, 3.0])), max_size=20),
+    st.booleans(),
+    st.integers(0, 2000),
+)
+def test_a_record_is_in_the_piece_that_a_look_at_each_finds(
+    given: list[tuple[float, float]], again: bool, number: int
+) -> None:
+    pieces = Pieces([*given, (10.0, 1.0)], again=again)
+    rounds, count = divmod(number + 1.0, pieces._count) if again else (0, number + 1.0)
+    if rounds and count < 1e-6:
+        rounds, count = rounds - 1, pieces._count
+    piece = piece_of(pieces, count)
+    rate = pieces._rates[piece]
+    begun = rounds * pieces._seconds + pieces._begins[piece]
+    assert pieces.at(number) == (begun + (count - pieces._counts[piece]) / rate if rate else math.inf)
+
+
+def test_many_steps_cost_a_record_little() -> None:
+    """A look at each of them takes a hundred times as long."""
+
+    class Compared(float):
+        looks = 0
+
+        def __lt__(self, other: float) -> bool:
+            Compared.looks += 1
+            return float(self) < other
+
+    staircase = steps(100, 500, 1000, 2)
+    staircase._counts = [Compared(count) for count in staircase._counts]
+    staircase.at(300_000)
+    assert 0 < Compared.looks <= 10
 
 
 @pytest.mark.parametrize("times", [[7.0], [7.0, 7.0]])

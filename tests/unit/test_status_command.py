@@ -73,8 +73,9 @@ def test_what_is_no_pool(code: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("url", ["127.0.0.1:1", "http://[::1]:1"])
 def test_nobody_there(url: str) -> None:
-    with pytest.raises(StatusUnavailable, match="no pool answered"):
+    with pytest.raises(StatusUnavailable, match="no pool answered") as unavailable:
         fetch_status(url)
+    assert "--url" not in str(unavailable.value)  # which not every command has that asks
 
 
 def test_a_pool_that_does_not_answer_is_waited_for_while_watching(capsys: pytest.CaptureFixture[str]) -> None:
