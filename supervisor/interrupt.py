@@ -11,7 +11,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Interrupt:
     """While entered, SIGINT, SIGTERM and SIGHUP do not end the process: they are counted, unless they are ignored.
 
-    For the main thread only. Inside another one, both count, this one from where that one stands.
+    For the main thread only.
     """
 
     def __init__(self) -> None:
@@ -34,13 +34,8 @@ class Interrupt:
         return self._asked.wait(seconds)
 
     def __enter__(self) -> Self:
-        former = {number: signal.getsignal(number) for number in _SIGNALS}
-        self._former = {number: handler for number, handler in former.items() if handler is not signal.SIG_IGN}  # nohup
-        for number in self._former:
-            signal.signal(number, self._note)
-        self._count = max([self._count, *(outer._count for outer in map(_owner, self._former.values()) if outer)])
-        if self._count:
-            self._asked.set()
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # as nohup has it
+        self._former = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(
@@ -49,14 +44,6 @@ class Interrupt:
         for number, handler in self._former.items():
             signal.signal(number, handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
         self._count += 1
         self._asked.set()
-        if (outer := _owner(self._former[signal.Signals(number)])) is not None:
-            outer._note(number, frame)
-
-
-def _owner(handler: object) -> Interrupt | None:
-    """Whose a signal's handler is; None: no interrupt's."""
-    owner = getattr(handler, "__self__", None)
-    return owner if isinstance(owner, Interrupt) else None

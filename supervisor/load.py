@@ -49,7 +49,6 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
 
     Raises:
         ConfigInvalid, LoadRefused: nothing was sent.
-        SenderDied: a sending process has ended.
     """
     configure(level="warning")
     what = contents(options, str(settings.client("producer").get("partitioner", CRC32_PARTITIONERS[0])))
@@ -59,7 +58,7 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
         partitions = prepare_topic(settings, options.topic, options.create)
         crew.partitions = partitions
         with taken_settings():
-            # The processes make theirs only when they begin, and could not say so.
+            # The processes make theirs only when they get ready, and could not say so.
             Producer({**work.properties, "log_level": 0})
         verification, reader = Verification(expect), None
         if options.verify is not None:

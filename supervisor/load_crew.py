@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -12,20 +13,14 @@ from typing import Final, Self
 
 import msgspec
 
-from supervisor.interrupt import Interrupt
 from supervisor.latencies import Latencies
 from supervisor.load_member import Work, send
 from supervisor.load_orders import Abandon, Answer, Begin, Order, Prepare, Progress, Ready, Refused, Stop
 from supervisor.tally import Tally
-from workers.errors import PoolError
 
 _LEAD_SECONDS: Final = 0.1
 """From the word to begin until the first record is due."""
 _TURN_SECONDS: Final = 0.05
-
-
-class SenderDied(PoolError):
-    """A sending process has ended before its work was done."""
 
 
 @dataclass(slots=True)
@@ -38,7 +33,7 @@ class Totals(Tally):
     done: bool = False
     finished: bool = False
     fatal: str | None = None
-    """Why one of them can send nothing more; None: all can."""
+    """Why one of them can send nothing more, dead or alive; None: all can."""
 
 
 class Crew:
@@ -51,6 +46,8 @@ class Crew:
         self._count = processes
         self._heard: list[Progress] = []
         self._ready: set[int] = set()
+        self._gone: set[int] = set()
+        """Those that have ended, or can make no more records."""
         self._before = Totals()
         self.totals = Totals()
         self.news = Latencies()
@@ -59,6 +56,8 @@ class Crew:
         """How many the topic has; to be known before the crew begins."""
         self._rates: set[float | None] = set()
         """At which it has sent; None: as the schedule says."""
+        self.interrupted: Callable[[], bool] = lambda: False
+        """Whether somebody wants the end, asked while processes get ready."""
         self._first = 0
         self.moment = 0.0
         """When the schedule began, in seconds of the monotonic clock."""
@@ -101,10 +100,8 @@ class Crew:
     def begin(self, rate: float | None = None, duration: float | None = None) -> None:
         """Have all send from now on, numbers going on from the last ones; a rate is in place of the schedule.
 
-        The clock starts when all are ready. Where somebody interrupts before that, it is over with nothing sent.
-
-        Raises:
-            SenderDied: one is gone.
+        The clock starts when all are ready. Where one cannot be, or somebody interrupts before that, it is over with
+        nothing sent.
         """
         self._first = self.reach
         self._rates.add(rate)
@@ -115,7 +112,7 @@ class Crew:
         if ready:
             self._tell(Begin(self.moment))
         else:
-            self._heard = [_OVER] * self._count
+            self._heard = [msgspec.structs.replace(progress, done=True, finished=True) for progress in self._heard]
             self.totals = self._sum()
 
     def stop(self) -> None:
@@ -127,29 +124,25 @@ class Crew:
         self._tell(Abandon())
 
     def listen(self, seconds: float) -> None:
-        """Take in what they say, waiting up to so long for it.
-
-        Raises:
-            SenderDied: one is gone, or can make no more records.
-        """
-        for member in wait(self._members, seconds):
+        """Take in what they say, waiting up to so long for it."""
+        living = [member for number, member in enumerate(self._members) if number not in self._gone]
+        for member in wait(living, seconds):
             assert isinstance(member, Connection)
             number = self._members.index(member)
             try:
                 while member.poll():
                     self._hear(number, msgspec.msgpack.decode(member.recv_bytes(), type=Answer))
-            except (EOFError, OSError) as failure:
+            except (EOFError, OSError):
                 self._processes[number].join(1.0)
-                raise SenderDied(f"sending process {number} {_end(self._processes[number].exitcode)}") from failure
+                self._lose(number, _end(self._processes[number].exitcode))
         self.totals = self._sum()
 
     def _get_ready(self, order: Prepare) -> bool:
-        """Wait until all are ready; False where somebody interrupts before."""
+        """Wait until all are ready; False where one cannot be, or somebody interrupts before."""
         self._ready.clear()
         self._tell(order)
-        with Interrupt() as interrupt:
-            while len(self._ready) < self._count and not interrupt.requested:
-                self.listen(_TURN_SECONDS)
+        while len(self._ready) < self._count and not self._gone and not self.interrupted():
+            self.listen(_TURN_SECONDS)
         return len(self._ready) == self._count
 
     def _hear(self, number: int, answer: Answer) -> None:
@@ -157,14 +150,22 @@ class Crew:
             case Ready():
                 self._ready.add(number)
             case Refused():
-                raise SenderDied(f"sending process {number} has ended: {answer.why}")
+                self._lose(number, f"has ended: {answer.why}")
             case Progress():
                 self._heard[number] = answer
                 self.news.merge(Latencies.restore(answer.buckets, answer.longest))
 
+    def _lose(self, number: int, how: str) -> None:
+        """One sends nothing more, and what was out is not heard of any more: the load ends, with what is known."""
+        if number not in self._gone:
+            self._gone.add(number)
+            self._heard[number] = msgspec.structs.replace(
+                self._heard[number], done=True, finished=True, fatal=f"sending process {number} {how}"
+            )
+
     def _tell(self, order: Order) -> None:
         for member in self._members:
-            with suppress(ConnectionError):  # it is gone: whoever listens next is told
+            with suppress(ConnectionError):  # it is gone: to listen tells
                 member.send_bytes(msgspec.msgpack.encode(order))
 
     def _sum(self) -> Totals:
@@ -187,7 +188,6 @@ class Crew:
 
 
 _NOTHING: Final = Progress(0, 0, 0, {}, 0, 0.0, None, done=False, finished=False, buckets={}, longest=0.0)
-_OVER: Final = msgspec.structs.replace(_NOTHING, done=True, finished=True)
 
 
 def _end(code: int | None) -> str:

@@ -94,9 +94,8 @@ def _verdict(result: LoadResult) -> str:
     verdict = result.verdict
     if verdict is Verdict.SENT:
         return ""
-    cause = f" {escape(result.fatal)}" if result.fatal is not None else ""
     style = "idle" if verdict is Verdict.UNPROVEN else "" if verdict.good else "bad"
-    return f'<div class="verdict {style}">{verdict}{cause}</div>'
+    return f'<div class="verdict {style}">{escape(result.conclusion)}</div>'
 
 
 def _charts(result: LoadResult) -> Iterable[str]:

@@ -128,6 +128,11 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
             return Verdict.SENT
         return Verdict.UNPROVEN if self.verified.idle else Verdict.KEPT
 
+    @property
+    def conclusion(self) -> str:
+        """The verdict, with the error that ended the sending."""
+        return self.verdict if self.fatal is None else f"{self.verdict} {self.fatal}"
+
 
 class Verdict(StrEnum):
     """What a load comes to."""

@@ -53,6 +53,7 @@ class LoadRun:
         self._acknowledged, self._answered = Latencies(), Latencies()
         """Of those since the last sample."""
         self.samples: list[Sample] = []
+        crew.interrupted = lambda: interrupt.requested
         self.begun = time.monotonic()
         """When the load began, in seconds of the monotonic clock."""
         self._sampled_at = self.begun

@@ -23,7 +23,7 @@ def summary(result: LoadResult) -> RenderableType:
     if result.capacity is not None:
         parts += [Text(), _capacity(result.capacity)]
     if result.verdict is not Verdict.SENT:
-        parts += [Text(), Text(result.verdict, style=_STYLES.get(result.verdict, "bold red"))]
+        parts += [Text(), Text(result.conclusion, style=_STYLES.get(result.verdict, "bold red"))]
     return Group(*parts)
 
 
@@ -35,8 +35,6 @@ def _sent(result: LoadResult) -> Table:
     table.add_row("failed", f"{'[red]' if result.failed else ''}{result.failed:,}")
     for name, failures in result.failures.items():
         table.add_row(f"  {name}", f"{failures:,}")
-    if result.fatal is not None:
-        table.add_row("ended by a fatal error", Text(result.fatal, style="red"))
     if result.behind:
         table.add_row("behind the schedule", f"[yellow]{result.behind:,}")
     table.add_row("time", f"{result.seconds:.1f} s")

@@ -38,18 +38,6 @@ def test_what_is_ignored_stays_so() -> None:
         signal.signal(signal.SIGHUP, former)
 
 
-def test_inside_another_one_both_are_told() -> None:
-    with Interrupt() as outer:
-        os.kill(os.getpid(), signal.SIGINT)
-        assert outer.wait(5)
-        with Interrupt() as inner:
-            assert inner.wait(0)  # by what the outer one was told before
-            assert (inner.requested, inner.impatient) == (True, False)
-            os.kill(os.getpid(), signal.SIGTERM)
-            assert (inner.impatient, outer.impatient) == (True, True)
-    assert not Interrupt().requested
-
-
 def test_behind_it_signals_are_as_before() -> None:
     former = signal.getsignal(signal.SIGINT)
     with Interrupt():
