@@ -62,7 +62,8 @@ def run(settings: Settings, options: LoadOptions, command: str = "") -> ExitCode
             Producer({**work.properties, "log_level": 0})
         verification, reader = Verification(expect), None
         if options.verify is not None:
-            reader = Reader(settings, options.topic, options.verify, Numbers(marked=what.marked, hot=hot), verification)
+            numbers = Numbers(marked=what.marked, told=what.told, hot=hot)
+            reader = Reader(settings, options.topic, options.verify, numbers, verification)
         begun = dt.datetime.now(dt.UTC)
         with Interrupt() as interrupt:  # until all is published: a Ctrl-C too many must not cost the result
             with PoolWatch(options.status, options.topic) as watch, LoadView(Console(stderr=True), options) as view:

@@ -61,11 +61,13 @@ class Numbers:
 
     Args:
         marked: whether temperatures carry them; see `SensorPayload`.
+        told: whether fields `seq` do; else those are the user's own.
         hot: tells the records that are to have a result; None: those whose temperature is above `HOT_ABOVE`.
     """
 
-    def __init__(self, *, marked: bool, hot: Hot | None = None) -> None:
+    def __init__(self, *, marked: bool, told: bool = True, hot: Hot | None = None) -> None:
         self._marked = marked
+        self._told = told
         self._hot = hot
 
     def origin(self, message: Message) -> Origin | None:
@@ -83,7 +85,7 @@ class Numbers:
         fields = _fields(value) if answerable else None
         if SEQ_HEADER in headers:
             seq, due = _number(headers[SEQ_HEADER]), _number(headers.get(SENT_AT_HEADER))
-        elif fields is not None:
+        elif fields is not None and self._told:
             seq, due = fields.seq, fields.sent_at
         else:
             return None
@@ -96,7 +98,7 @@ class Numbers:
         headers = raw_headers(message)
         if headers and (number := dict(headers).get(SEQ_HEADER)) is not None:
             return _number(number)
-        fields = _fields(message.value())
+        fields = _fields(message.value()) if self._told else None
         if fields is None:
             return None
         if fields.seq is None and self._marked and fields.temperature is not None:

@@ -161,6 +161,7 @@ class Contents:
         payload: makes the payload of process `first` of `of`, for a topic of so many partitions.
         plain: whether it is no more than keys and values.
         marked: whether temperatures carry the records' numbers.
+        told: whether the field `seq` of a value is its record's number, where there is one.
         lines: how many a file has; None: there is no file.
         times: when each line was made, where that sets the schedule.
     """
@@ -168,6 +169,7 @@ class Contents:
     payload: Callable[[int, int, int], Payload]
     plain: bool
     marked: bool
+    told: bool = True
     lines: int | None = None
     times: list[float] | None = None
 
@@ -209,25 +211,25 @@ def contents(options: LoadOptions, partitioner: str = CRC32_PARTITIONERS[0]) -> 
         LoadRefused: there is nothing to be sent: a file that cannot be read, a type that cannot be filled, or whose
             values cannot be oversized.
     """
-    times, lines, numbered = None, None, True
+    times, lines, numbered, told = None, None, True, True
     make: Callable[[int, int, int], Any]
     if options.file is not None:
         file = FilePayload(options.file, options.key)
         times = file.times(options.time) if options.time else None
-        make, lines, numbered = lambda _first, _of, _partitions: file, len(file), False
+        make, lines, numbered, told = lambda _first, _of, _partitions: file, len(file), False, False
         if options.oversized:
             file.require_pad()
     elif options.kind is not None:
         make = partial(_struct, options, _load_type(options.kind))
         sample = make(0, 1, 1)
-        numbered = sample.numbered
+        numbered, told = sample.numbered, sample.told
         if options.oversized:
             sample.require_pad(options.oversized_bytes)
     else:
         make = partial(_sensor, options, partitioner)
     plain = not options.flaws and (numbered or options.verify is None)
     marked = options.verify is not None and not options.file and not options.kind
-    return Contents(partial(_wrapped, options, make, plain=plain), plain, marked, lines, times)
+    return Contents(partial(_wrapped, options, make, plain=plain), plain, marked, told, lines, times)
 
 
 def _chance(options: LoadOptions, first: int) -> random.Random:

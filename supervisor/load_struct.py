@@ -61,6 +61,8 @@ class StructPayload:
         self._sent_at = SENT_AT if key != SENT_AT and _takes(fields.get(SENT_AT), _MOMENTS) else None
         self.numbered = self._seq is not None and self._sent_at is not None
         """Whether a value says by itself which record it is, and when it was due."""
+        self.told = self._seq is not None
+        """Whether it says at least which record it is."""
         self._key = key
         self._key_values: Sequence[Any] = ()
         if key is not None:

@@ -63,3 +63,10 @@ def test_a_function_that_fails_is_told_with_what_it_was_given() -> None:
     numbers = Numbers(marked=False, hot=lambda value: value["amount"] > 5)
     with pytest.raises(HotFailed, match=r"KeyError: 'amount', given .*sent_at"):
         numbers.origin(message(b'{"seq": 5, "sent_at": 7}'))
+
+
+def test_a_field_of_the_users_own_is_no_number() -> None:
+    numbers = Numbers(marked=False, told=False)
+    assert numbers.result(message(b'{"seq": 5}')) is None
+    assert numbers.result(message(b'{"seq": 5}', headers=[(SEQ_HEADER, b"7")])) == 7
+    assert numbers.origin(message(b'{"seq": 5, "sent_at": 7}')) is None

@@ -120,6 +120,18 @@ def test_what_bears_no_number_gets_headers_only_to_be_verified(monkeypatch: pyte
     assert message["headers"] == [("load.seq", b"3"), ("load.sent_at", b"4")]
 
 
+def test_whose_fields_tell_their_records_numbers_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text('{"seq": 1}\n')
+    module = ModuleType("made_up")
+    module.Kind = msgspec.defstruct("Kind", [("seq", int)])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "made_up", module)
+    assert contents(options()).told
+    assert not contents(options(file=path)).told
+    assert contents(options(kind="made_up:Kind")).told
+    assert not contents(options(kind="made_up:Kind", key="seq")).told
+
+
 def test_what_cannot_be_oversized_is_refused_before_anything_is_sent(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
