@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
+from workers.account import Account
+
 
 class Condemned(NamedTuple):
     """A record that is not handled again but goes to the dead letters at once."""
 
-    error: Exception
+    error: Exception | Account
     attempts: int
     whole: bool = True
     """Whether its dead letter may have its value."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
+from workers.account import let_go
 from workers.agent import Agent
 from workers.care import Care
 from workers.control import Control
@@ -55,7 +56,10 @@ class Failed(NamedTuple):
     @classmethod
     def of(cls, batch: list[Message], error: Exception) -> "Failed":
         """A batch that failed with `error`, which is a record's own where there is but one."""
-        return cls(batch, error if len(batch) == 1 else None)
+        if len(batch) == 1:
+            return cls(batch, error)
+        let_go(error)
+        return cls(batch, None)
 
 
 class PartitionTask:
