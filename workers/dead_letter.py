@@ -75,7 +75,7 @@ def envelope(
         _header(origins.PARTITION, str(origin.partition)),
         _header(origins.OFFSET, str(origin.offset)),
         _header(origins.TIMESTAMP, str(origin.timestamp)),
-        _header("group", group),
+        _header(origins.GROUP, group),
         _header("error.class", account.name),
         _header("error.message", account.text),
         _header("error.traceback", account.trace),
