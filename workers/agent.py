@@ -47,6 +47,8 @@ class Agent:
     """The retry topics through which a failed record passes, one after the other, before it is given up."""
     delay: int = 0
     """Seconds that each record waits before its turn; above 0 where `topic` is a retry topic itself."""
+    behind: str | None = None
+    """The input topic of whose records a retry topic holds those that wait; None where `topic` is no retry topic."""
 
     def call(self, message: Message) -> Any:
         """Decode and handle one message with care; a batch handler gets a list of one.

@@ -2,11 +2,13 @@
 
 from typing import NamedTuple
 
+from workers.account import Account
+
 
 class Condemned(NamedTuple):
     """A record that is not handled again but goes to the dead letters at once."""
 
-    error: Exception
+    error: Exception | Account
     attempts: int
     whole: bool = True
     """Whether its dead letter may have its value."""
@@ -46,3 +48,10 @@ class Care:
         """Send the record at `offset` to the dead letters instead of handling it again."""
         self.condemned[offset] = condemned
         self.until = max(self.until, offset + 1)
+
+    def forget(self, position: int) -> None:
+        """Forget the records below a committed `position`: none of them is read again."""
+        if self.condemned:
+            self.condemned = {offset: one for offset, one in self.condemned.items() if offset >= position}
+        if self._alone:
+            self._alone = {offset for offset in self._alone if offset >= position}

@@ -1,7 +1,6 @@
 """What becomes of a record that failed for good: the record as it was, and headers that say what happened."""
 
 import hashlib
-import traceback
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,14 +8,12 @@ import msgspec
 from confluent_kafka import Message
 
 from workers import origin as origins
+from workers.account import MESSAGE_BYTES, Account, account_of, encoded, head
 from workers.origin import PREFIX, Origin
 from workers.records import Headers
 
-MESSAGE_BYTES: Final = 2 * 1024
-TRACEBACK_BYTES: Final = 8 * 1024
 ENVELOPE_BYTES: Final = 64 * 1024
 """More than the pool's headers ever add to a record."""
-_CUT: Final = "…"
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -36,7 +33,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
         """The letter with its value's SHA-256 and size in the value's place, because of `reason`."""
         value = self.value or b""
         told: Headers = [
-            _header("value.omitted", _head(reason, MESSAGE_BYTES)),
+            _header("value.omitted", head(reason, MESSAGE_BYTES)),
             _header("value.sha256", hashlib.sha256(value).hexdigest()),
             _header("value.size", str(len(value))),
         ]
@@ -50,7 +47,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 def envelope(
     message: Message,
-    error: BaseException,
+    error: BaseException | Account,
     *,
     topic: str,
     group: str,
@@ -62,13 +59,14 @@ def envelope(
 
     Args:
         message: as it was consumed.
-        error: why it failed in the end.
+        error: why it failed in the end, or what is told of that; it loses its traceback.
         topic: the dead-letter topic.
         group: the consumer group that could not handle it.
         attempts: how many it has had since it was consumed.
         failed_at_ms: milliseconds since the epoch.
         origin: where it was first read; None: where it was consumed.
     """
+    account = account_of(error)
     origin = origin or origins.origin_of(message, delayed=False)
     failed_at = datetime.fromtimestamp(failed_at_ms / 1000, UTC).isoformat(timespec="milliseconds")
     told: Headers = [
@@ -77,10 +75,10 @@ def envelope(
         _header(origins.PARTITION, str(origin.partition)),
         _header(origins.OFFSET, str(origin.offset)),
         _header(origins.TIMESTAMP, str(origin.timestamp)),
-        _header("group", group),
-        _header("error.class", _class_name(error)),
-        _header("error.message", _head(text_of(error), MESSAGE_BYTES)),
-        _header("error.traceback", _tail(_trace(error), TRACEBACK_BYTES)),
+        _header(origins.GROUP, group),
+        _header("error.class", account.name),
+        _header("error.message", account.text),
+        _header("error.traceback", account.trace),
         _header(origins.ATTEMPTS, str(origin.attempts + attempts)),
         _header("failed_at", failed_at),
     ]
@@ -94,44 +92,4 @@ def envelope(
 
 
 def _header(name: str, value: str | bytes) -> tuple[str, bytes]:
-    return PREFIX + name, value if isinstance(value, bytes) else _bytes(value)
-
-
-def _class_name(error: BaseException) -> str:
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def text_of(error: BaseException) -> str:
-    """What an error says, also where its class fails to."""
-    try:
-        return str(error)
-    except Exception as broken:  # noqa: BLE001 a user's __str__ must not keep its record from being set aside
-        return f"<str() of the error raised {type(broken).__name__}>"
-
-
-def _trace(error: BaseException) -> str:
-    try:
-        return "".join(traceback.format_exception(error))
-    except Exception as broken:  # noqa: BLE001 as above
-        return f"<the traceback cannot be written: {type(broken).__name__}>"
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode(errors="backslashreplace")
-
-
-def _head(text: str, limit: int) -> bytes:
-    """The beginning of `text` in at most `limit` bytes of whole UTF-8 characters, a cut marked."""
-    raw = _bytes(text)
-    if len(raw) <= limit:
-        return raw
-    return raw[: limit - len(_CUT.encode())].decode(errors="ignore").encode() + _CUT.encode()
-
-
-def _tail(text: str, limit: int) -> bytes:
-    """The end of `text` in at most `limit` bytes of whole UTF-8 characters, a cut marked."""
-    raw = _bytes(text)
-    if len(raw) <= limit:
-        return raw
-    return _CUT.encode() + raw[len(_CUT.encode()) - limit :].decode(errors="ignore").encode()
+    return PREFIX + name, value if isinstance(value, bytes) else encoded(value)

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import msgspec
 from confluent_kafka import KafkaError, Message
 
+from workers.account import Account, account_of, text_of
 from workers.agent import Agent
-from workers.dead_letter import DeadLetter, envelope, text_of
+from workers.dead_letter import DeadLetter, envelope
 from workers.endings import RecordFatal, Rewind, SinkFailed, WorkerMustEnd
 from workers.errors import ResultRefused
 from workers.origin import origin_of
@@ -24,8 +25,8 @@ class SentLetter(NamedTuple):
     """Whether it still has its value."""
     message: Message
     """The record."""
-    error: Exception
-    """What it failed with, in its last attempt."""
+    account: Account
+    """Of what it failed with, in its last attempt."""
     attempts: int
     """How many it has had here."""
     later: bool = False
@@ -73,13 +74,13 @@ class DeadLetterTopic:
         self._words = words
 
     def send(
-        self, message: Message, error: Exception, attempts: int, *, whole: bool = True, timed: bool = True
+        self, message: Message, error: Exception | Account, attempts: int, *, whole: bool = True, timed: bool = True
     ) -> None:
         """Send a record that failed with `error` in its last attempt, number `attempts`.
 
         Args:
             message: the record.
-            error: what it failed with.
+            error: what it failed with, which loses its traceback, or what is told of that.
             attempts: how many it has had here.
             whole: whether with its value.
             timed: whether with its time.
@@ -89,25 +90,27 @@ class DeadLetterTopic:
             SinkFailed: the letter cannot be written, so the record's offset must not pass.
         """
         if self._agent.dead_letter is None:
-            raise RecordFatal(f"offset {message.offset()}: {text_of(error)}") from error
-        letter = self._envelope(message, error, attempts, self._agent.dead_letter)
+            raise RecordFatal(f"offset {message.offset()}: {text_of(error)}") from _cause(error)
+        account = account_of(error)
+        letter = self._envelope(message, account, attempts, self._agent.dead_letter)
         self._words[DEAD_LETTERS] += 1
         if not timed and letter.timestamp:
             letter = letter.without_timestamp()
         if not whole:
-            letter = letter.without_value(str(error))
-        self._post(SentLetter(letter, whole, message, error, attempts))
+            letter = letter.without_value(text_of(account))
+        self._post(SentLetter(letter, whole, message, account, attempts))
 
-    def send_later(self, message: Message, error: Exception, attempts: int) -> None:
+    def send_later(self, message: Message, error: Exception | Account, attempts: int) -> None:
         """Send a record to wait in its next retry topic; with what a dead letter tells, but written now.
 
         Raises:
             as `send`.
         """
-        letter = self._envelope(message, error, attempts, self._agent.tiers[0].topic)
+        account = account_of(error)
+        letter = self._envelope(message, account, attempts, self._agent.tiers[0].topic)
         self._words[DELAYED] += 1
         waiting = msgspec.structs.replace(letter, timestamp=0)
-        self._post(SentLetter(waiting, True, message, error, attempts, later=True))
+        self._post(SentLetter(waiting, True, message, account, attempts, later=True))
 
     def send_again(self, sent: SentLetter, refused: Exception) -> None:
         """A letter was refused: send it without what was refused of it. What cannot wait is given up.
@@ -117,17 +120,17 @@ class DeadLetterTopic:
             SinkFailed: nothing can be left out any more; the record's offset must not pass.
         """
         if sent.later:
-            sent.error.add_note(f"It could not wait for its next attempt: {refused}")
-            self.send(sent.message, sent.error, sent.attempts)
+            account = sent.account.noted(f"It could not wait for its next attempt: {refused}")
+            self.send(sent.message, account, sent.attempts)
             return
         letter, left = sent.letter, left_of(sent, refused)
         less = letter.without_timestamp() if left.whole == sent.whole else letter.without_value(str(refused))
         self._post(sent._replace(letter=less, whole=left.whole))
 
-    def _envelope(self, message: Message, error: Exception, attempts: int, topic: str) -> DeadLetter:
+    def _envelope(self, message: Message, account: Account, attempts: int, topic: str) -> DeadLetter:
         return envelope(
             message,
-            error,
+            account,
             topic=topic,
             group=self._group,
             attempts=attempts,
@@ -144,3 +147,7 @@ class DeadLetterTopic:
             raise
         except Exception as refused:  # noqa: BLE001 - whatever the client does not take, it may take in part
             self.send_again(sent, refused)
+
+
+def _cause(error: Exception | Account) -> Exception | None:
+    return None if isinstance(error, Account) else error

@@ -16,7 +16,7 @@ def delayed_agents(agent: Agent) -> Iterator[Agent]:
         handler = _batch_as_at_first(handler) if agent.batch else _as_at_first(handler)
     for number, tier in enumerate(agent.tiers):
         later = agent.tiers[number + 1 :]
-        yield replace(agent, topic=tier.topic, delay=tier.seconds, tiers=later, handler=handler)
+        yield replace(agent, topic=tier.topic, delay=tier.seconds, behind=agent.topic, tiers=later, handler=handler)
 
 
 def _as_at_first(handler: Callable[[Any, Record], Any]) -> Callable[[Any, Record], Any]:

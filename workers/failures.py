@@ -8,6 +8,7 @@ from typing import Final
 
 from confluent_kafka import Message
 
+from workers.account import account_of, let_go
 from workers.agent import Agent
 from workers.care import Care, Condemned
 from workers.control import Control
@@ -127,6 +128,7 @@ class Failures:
             if delay is None:
                 assert isinstance(step, GiveUp)
                 return Failure(message, error, attempts, step, counts=covered and not is_replayed(message))
+            let_go(error)  # whoever raises it again adds to its traceback
             if not self._wait(delay):
                 return Outcome.DRAINED
             attempts += 1
@@ -246,7 +248,7 @@ class Failures:
             return None
         error = self._agent.cause(message, error)
         end = failure.end if self._agent.retries.covers(error) else GiveUp.DEAD_LETTER
-        return failure._replace(error=error, end=end, attempts=attempts)
+        return failure._replace(error=account_of(error), end=end, attempts=attempts)
 
     def _send(self, failures: Sequence[Failure]) -> None:
         """Send failures on; what is open holds nothing of a record behind them yet."""

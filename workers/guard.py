@@ -10,12 +10,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from random import random
 from time import monotonic
-from traceback import clear_frames
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from workers.dead_letter import text_of
+from workers.account import Account, account_of
 from workers.endings import Rewind
 from workers.log import log
 from workers.records import offset_of
@@ -45,7 +44,7 @@ class Failure(NamedTuple):
     """A record that has had its attempts."""
 
     message: Message
-    error: Exception
+    error: Exception | Account
     attempts: int
     end: GiveUp
     """Where it is to go."""
@@ -145,9 +144,9 @@ class Guard:
             return [failure]
         if not self._kept:
             self._began, self._weight = self._clock(), 0
-        self._kept.append(failure)
+        # What is kept holds nothing of the handler's, and of an error that is raised again tells this record's part.
+        self._kept.append(failure._replace(error=account_of(failure.error)))
         self._weight += len(failure.message)
-        clear_frames(failure.error.__traceback__)  # they hold what the handler held
         if not failure.counts:  # it tells nothing
             return self._undecided() if len(self._kept) >= MOST_KEPT or self._weight > MOST_BYTES else []
         self._count()
@@ -239,7 +238,7 @@ class Guard:
                 "guard_holds",
                 offset=offset_of(first.message),
                 failed=self._in_row,
-                error=f"{type(last.error).__name__}: {text_of(last.error)}"[:500],
+                error=account_of(last.error).line[:500],
                 consequence="too many records failed: it is tried again in its place, and those behind it wait",
             )
         self._words[GUARDED] = 1

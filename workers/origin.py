@@ -14,6 +14,7 @@ PARTITION: Final = "origin.partition"
 OFFSET: Final = "origin.offset"
 TIMESTAMP: Final = "origin.timestamp"
 ATTEMPTS: Final = "attempts"
+GROUP: Final = "group"
 
 
 class Origin(NamedTuple):
@@ -28,6 +29,8 @@ class Origin(NamedTuple):
     """Its own ones."""
     attempts: int
     """How many it has had before it came here."""
+    group: str | None = None
+    """The group that lets it wait in a retry topic; None elsewhere, or where that is not told."""
 
 
 def origin_of(message: Message, *, delayed: bool) -> Origin:
@@ -81,4 +84,4 @@ def _told(headers: Headers) -> Origin | None:
     except (KeyError, ValueError):
         return None
     partition, offset, timestamp, attempts = numbers
-    return Origin(told[TOPIC], partition, offset, timestamp, own, attempts)
+    return Origin(told[TOPIC], partition, offset, timestamp, own, attempts, told.get(GROUP))

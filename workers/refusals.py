@@ -5,6 +5,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
+from workers.account import account_of
 from workers.care import Condemned
 from workers.dead_letter_topic import SentLetter, left_of
 from workers.errors import ResultRefused
@@ -23,20 +24,20 @@ def condemned_by(refusal: Refusal) -> tuple[int, Condemned] | None:
         case SentLetter() as sent:
             return offset_of(sent.message), _with_less(sent, refusal.error)
         case Attempted(message, attempts):
-            return offset_of(message), Condemned(refusal.error, attempts)
+            return offset_of(message), Condemned(account_of(refusal.error), attempts)
         case [Message() as message]:
-            return offset_of(message), Condemned(refusal.error, 1)
+            return offset_of(message), Condemned(account_of(refusal.error), 1)
         case Message() as message:
-            return offset_of(message), Condemned(refusal.error, 1)
+            return offset_of(message), Condemned(account_of(refusal.error), 1)
     return None
 
 
 def _with_less(sent: SentLetter, refused: ResultRefused) -> Condemned:
     """A letter that was refused, without what was refused of it; what cannot wait is given up."""
     if sent.later:
-        return Condemned(sent.error, sent.attempts)
+        return Condemned(sent.account, sent.attempts)
     left = left_of(sent, refused)
-    return Condemned(sent.error, sent.attempts, whole=left.whole, timed=left.timed)
+    return Condemned(sent.account, sent.attempts, whole=left.whole, timed=left.timed)
 
 
 def records_of(refusals: Iterable[Refusal]) -> Iterator[tuple[int, Refusal]]:

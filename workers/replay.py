@@ -26,7 +26,7 @@ class Replays(StrEnum):
 
 
 class Own(NamedTuple):
-    """What is left of polled records without those that were replayed for another group."""
+    """What is left of polled records without those that are another group's."""
 
     messages: list[Message]
     positions: Sequence[int]
@@ -57,7 +57,11 @@ def own(messages: list[Message], positions: Sequence[int], group: str) -> Own | 
     """
     if not _any_headers(messages):
         return None
-    kept = [message for message in messages if is_for(message, group)]
+    return without(messages, positions, [message for message in messages if is_for(message, group)])
+
+
+def without(messages: list[Message], positions: Sequence[int], kept: list[Message]) -> Own | None:
+    """What is left where only `kept` are; None where that is all of the messages."""
     if len(kept) == len(messages):
         return None
     offsets = [offset_of(message) for message in kept] + [positions[-1]]

@@ -1,16 +1,19 @@
 """The record flow of one partition: poll → decode → handle → produce → report."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from time import monotonic_ns, time_ns
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
+from workers.account import let_go
 from workers.agent import Agent
 from workers.care import Care
 from workers.control import Control
 from workers.dead_letter_topic import DeadLetterTopic
+from workers.delayed_own import own_delayed
 from workers.endings import Rewind
 from workers.failures import Failures
 from workers.guard import Guard, Outage
@@ -19,7 +22,7 @@ from workers.outbox import Outbox
 from workers.queues import HELD, Most
 from workers.raised import as_failure
 from workers.records import Record, offset_of
-from workers.replay import Replays, own
+from workers.replay import Own, Replays, own
 from workers.sink import Sink
 from workers.slot import (
     BATCH,
@@ -59,7 +62,10 @@ class Failed(NamedTuple):
     @classmethod
     def of(cls, batch: list[Message], error: Exception) -> "Failed":
         """A batch that failed with `error`, which is a record's own where there is but one."""
-        return cls(batch, error if len(batch) == 1 else None)
+        if len(batch) == 1:
+            return cls(batch, error)
+        let_go(error)
+        return cls(batch, None)
 
 
 class PartitionTask:
@@ -105,7 +111,7 @@ class PartitionTask:
         linger: float | None = None,
     ) -> None:
         self._agent = agent
-        self._skips_for = group if replays is Replays.OWN else None
+        self._own = _own(agent, group, replays)
         self._source = source
         self._waits_at, self._waits_since = -1, 0
         """The position at which the loop waits, and since when, in nanoseconds of the monotonic clock."""
@@ -197,7 +203,7 @@ class PartitionTask:
         self._words[POLLED] = positions[-1]
         # Across a gap in the log: it names the record in hand.
         self._words[POSITION] = offset_of(messages[0])
-        if self._skips_for is not None and (mine := own(messages, positions, self._skips_for)):
+        if self._own is not None and (mine := self._own(messages, positions)):
             self._words[SKIPPED] += len(messages) - len(mine.messages)
             self._words[POSITION] = mine.begin
             messages, positions = mine.messages, mine.positions
@@ -330,6 +336,13 @@ class PartitionTask:
             self._words[RESULTS] = self._outbox.sent
             HANDLER.observe(self._words, elapsed_ns // records // 1000, records)
             BATCH.observe(self._words, records)
+
+
+def _own(agent: Agent, group: str, replays: Replays) -> Callable[[list[Message], Sequence[int]], Own | None] | None:
+    """What leaves out other groups' records; None where all that is polled is to be handled."""
+    if agent.behind is not None:
+        return partial(own_delayed, topic=agent.behind, group=group, any_replay=replays is Replays.ALL)
+    return partial(own, group=group) if replays is Replays.OWN else None
 
 
 def positions_after(messages: list[Message]) -> Sequence[int]:

@@ -230,6 +230,7 @@ class TransactionalOffsets(Offsets):
         self._vain = 0
         self._words[PROVED] = sent_at
         self._words[COMMITTABLE] = position
+        self._care.forget(position)
         self._flushed_at = monotonic_ns()
         self._took += (self._flushed_at - sent_at - self._took) / SMOOTH
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.unit.messages import message
 from workers import Reject
-from workers.dead_letter import MESSAGE_BYTES, TRACEBACK_BYTES, DeadLetter, envelope
+from workers.account import MESSAGE_BYTES, TRACEBACK_BYTES
+from workers.dead_letter import DeadLetter, envelope
 
 
 def raised(error: Exception) -> Exception:

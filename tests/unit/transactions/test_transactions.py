@@ -5,6 +5,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from tests.unit.messages import message
 from tests.unit.transactions.parts import JOINED, UNJOINED, Clock, Parts, abortable
+from workers.account import Account, account_of
+from workers.care import Condemned
 from workers.dead_letter import DeadLetter
 from workers.dead_letter_topic import SentLetter
 from workers.endings import Fenced, Rewind, SinkFailed
@@ -22,7 +24,7 @@ def test_results_and_position_are_one_transaction(parts: Parts, clock: Clock) ->
 
 def test_a_letter_without_its_value_may_be_refused_for_its_neighbours(parts: Parts) -> None:
     letter = DeadLetter("dead", None, None, [])
-    sent = SentLetter(letter, False, message(b"", offset=6), ValueError(), 1)
+    sent = SentLetter(letter, False, message(b"", offset=6), account_of(ValueError()), 1)
     refused = Refusal(sent, ResultRefused("too large"))
     cause = Rewind("refused")
     parts.sink._suspected.append(refused)
@@ -171,6 +173,27 @@ def test_what_fails_for_no_record_ends_the_worker_at_the_second_time(parts: Part
 def test_a_record_whose_results_are_sent_in_part_is_taken_back(parts: Parts) -> None:
     parts.offsets.rewind(Rewind("in part", message(b"", offset=6), ResultRefused("too large")))
     assert list(parts.care.condemned) == [6]
+
+
+def test_what_is_committed_needs_no_care_any_more(parts: Parts) -> None:
+    for offset in (5, 6, 7):
+        parts.care.isolate(offset)
+        parts.care.condemn(offset, Condemned(ValueError(), 1))
+    parts.flush()
+    assert parts.words[COMMITTABLE] == 7
+    assert list(parts.care.condemned) == [7]
+    assert [offset for offset in range(10) if parts.care.alone(offset)] == [7]
+    assert parts.care.until == 8
+
+
+def test_a_condemned_record_holds_no_traceback(parts: Parts) -> None:
+    with pytest.raises(ResultRefused) as refused:
+        raise ResultRefused("too large")
+    parts.offsets.rewind(Rewind("in part", message(b"", offset=6), refused.value))
+    condemned = parts.care.condemned[6].error
+    assert isinstance(condemned, Account)
+    assert b"raise ResultRefused" in condemned.trace
+    assert refused.value.__traceback__ is None
 
 
 def test_a_parcel_is_in_a_transaction_too(clock: Clock) -> None:
