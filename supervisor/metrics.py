@@ -29,7 +29,7 @@ _COUNTERS: Final = (
     ("pool_retries", slot.RETRIES, 1.0, "Further attempts at a record that failed."),
     ("pool_dead_letters", slot.DEAD_LETTERS, 1.0, "Records sent to the dead-letter topic."),
     ("pool_delayed_retries", slot.DELAYED, 1.0, "Records sent to a retry topic, to be tried again later."),
-    ("pool_replays_skipped", slot.SKIPPED, 1.0, "Replayed records passed over, since they are for another group."),
+    ("pool_replays_skipped", slot.SKIPPED, 1.0, "Records passed over, since they are for another group."),
     ("pool_flushes", slot.FLUSHES, 1.0, "Times that a worker made sure that its results were acknowledged."),
     ("pool_flush_seconds", slot.FLUSH_NS, 1e-9, "Seconds until they were, all together."),
     ("pool_transactions_aborted", slot.ABORTS, 1.0, "Transactions that workers took back."),

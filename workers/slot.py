@@ -47,7 +47,7 @@ FLUSH_NS: Final = 15
 DELAYED: Final = 16
 """Records sent to a retry topic."""
 SKIPPED: Final = 17
-"""Records passed over because they were replayed for another group."""
+"""Records passed over because they are for another group: replayed, or waiting in a retry topic for it."""
 
 GUARDED: Final = 18
 """1 while the guard holds the record in hand, because too many failed lately; else 0."""
