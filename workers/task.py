@@ -48,8 +48,9 @@ LONGEST_MS: Final = 86_400_000
 """A latency that is longer counts as this: times of 1970, say, would fill the sum."""
 
 
-UNPOLLED_NS: Final = 5_000_000_000
-"""After which the consumer is asked for what it has to say, though no record is wanted of it."""
+UNPOLLED_NS: Final = 60_000_000_000
+"""After which the consumer is asked for what it has to say, though no record is wanted of it: that costs what was read
+ahead, as against some kilobytes of reports every five seconds."""
 
 
 class Failed(NamedTuple):

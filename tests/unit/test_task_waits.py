@@ -42,12 +42,12 @@ def test_a_worker_that_waits_for_the_lease_hears_what_its_consumer_has_to_say(
     bench.word.lease = False
 
     def passes() -> None:
-        clock.passes(1.0)
+        clock.passes(10.0)
         bench.word.lease = len(bench.word.waits) == 10
 
     bench.word.on_wait = passes
     bench.task.turn()
-    assert 3 <= bench.polls.served <= 6, "from five seconds on"
+    assert 2 <= bench.polls.served <= 4, "from a minute on"
 
 
 def test_so_does_one_that_waits_for_acknowledgements(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,19 +55,19 @@ def test_so_does_one_that_waits_for_acknowledgements(app: App, monkeypatch: pyte
     bench.brokers.wave = 0
 
     def passes() -> None:
-        clock.passes(1.0)
+        clock.passes(10.0)
         bench.brokers.wave = 10 if bench.brokers.waits > 10 else 0
 
     bench.brokers.on_wait = passes
     bench.run()
-    assert bench.polls.served >= 3
+    assert bench.polls.served >= 2
     assert bench.brokers.values() == [b"1"]
 
 
 def test_a_slow_handler_costs_nothing_of_what_was_read_ahead(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     bench = Bench(app, *[Batch([message(b"1", offset=number)]) for number in range(5)], flush_interval=0)
-    bench.brokers.on_wait = lambda: clock.passes(4.0)
+    bench.brokers.on_wait = lambda: clock.passes(50.0)
     for _ in range(5):
         bench.task.turn()
     assert bench.polls.served == 0
