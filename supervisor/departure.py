@@ -85,6 +85,8 @@ class Departure:
         self._commits = commits
         self._unstick = unstick
         self._killed_at: float | None = None
+        self._untold: set[int] = set()
+        """The workers whose deaths were unconfirmed at the last look."""
         if cause is Cause.LOST:
             self._lose()
         else:
@@ -130,8 +132,10 @@ class Departure:
         elif now >= self._killed_at + STUCK_SECONDS:
             self._killed_at = now
             log.error("worker_death_unconfirmed", partitions=[str(name) for name in alive])
-            # One that the kernel cannot end yet would outlive the fork server, too, and only take all others along.
-            if self._pool.untold(alive):
+            # One that the kernel cannot end yet would outlive the fork server, too, and only take all others along; of
+            # one that has just died word is on its way.
+            before, self._untold = self._untold, self._pool.untold(alive)
+            if before & self._untold:
                 self._unstick()
 
     def _lose(self) -> None:

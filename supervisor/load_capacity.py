@@ -28,6 +28,8 @@ _BACKLOG_SHARE: Final = 0.1
 """Of a step's results: so many may be open at its end, and no more than a second's worth."""
 _P99_SHARE: Final = 0.01
 _DRAIN_SECONDS: Final = 60.0
+_SILENT_SECONDS: Final = 5.0
+"""After which a supervisor that does not answer is no longer there."""
 _LOST_SECONDS: Final = 10.0
 """After so long without any result, those that are still open are lost, not late."""
 HEADROOM: Final = 1.3
@@ -64,7 +66,6 @@ class CapacitySearch:
         self._partitions = partitions
         self._note = note
         self._tried: list[Tried] = []
-        self._clock_runs = False
         self._replicas = 0
         """How many supervisors answered when the search began; 0: none was asked."""
         self._before = self._mark()
@@ -107,17 +108,15 @@ class CapacitySearch:
 
     @property
     def _whole(self) -> bool:
-        """Whether as many supervisors answer as when the search began."""
-        return self._load.watch.replicas == self._replicas
+        """Whether all supervisors that are asked have answered lately."""
+        handled = self._load.watch.handled
+        return handled is None or time.monotonic() - handled[0] < _SILENT_SECONDS
 
     def _try(self, rate: float) -> Tried:
         load, hold = self._load, self._options.hold
         load.phase = f"trying {rate:,.0f}/s"
         self._before = self._mark()
-        load.crew.begin(rate, hold)
-        if not self._clock_runs:
-            load.start_clock()
-            self._clock_runs = True
+        load.begin(rate, hold)
         begun, latencies = load.crew.moment, Latencies()
         mark: _Mark | None = None
         end: _Mark | None = None

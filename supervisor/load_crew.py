@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -20,7 +19,6 @@ from supervisor.tally import Tally
 
 _LEAD_SECONDS: Final = 0.1
 """From the word to begin until the first record is due."""
-_TURN_SECONDS: Final = 0.05
 
 
 @dataclass(slots=True)
@@ -46,8 +44,8 @@ class Crew:
         self._count = processes
         self._heard: list[Progress] = []
         self._ready: set[int] = set()
-        self._gone: set[int] = set()
-        """Those that have ended, or can make no more records."""
+        self._gone: dict[int, str] = {}
+        """How those have ended that have, or why they can make no more records."""
         self._before = Totals()
         self.totals = Totals()
         self.news = Latencies()
@@ -56,8 +54,6 @@ class Crew:
         """How many the topic has; to be known before the crew begins."""
         self._rates: set[float | None] = set()
         """At which it has sent; None: as the schedule says."""
-        self.interrupted: Callable[[], bool] = lambda: False
-        """Whether somebody wants the end, asked while processes get ready."""
         self._first = 0
         self.moment = 0.0
         """When the schedule began, in seconds of the monotonic clock."""
@@ -97,22 +93,32 @@ class Crew:
         """The number behind the last record that was sent, as far as they have told."""
         return self._first + max((progress.position for progress in self._heard), default=0) * self._count
 
-    def begin(self, rate: float | None = None, duration: float | None = None) -> None:
-        """Have all send from now on, numbers going on from the last ones; a rate is in place of the schedule.
-
-        The clock starts when all are ready. Where one cannot be, or somebody interrupts before that, it is over with
-        nothing sent.
-        """
+    def prepare(self, rate: float | None = None, duration: float | None = None) -> None:
+        """Have all get ready to send, numbers going on from the last ones; a rate is in place of the schedule."""
         self._first = self.reach
         self._rates.add(rate)
         self._before, self._heard = self.totals, [_NOTHING] * self._count
+        self._ready.clear()
+        self._tell(Prepare(self._first, self.partitions, rate, duration))
         self.totals = self._sum()
-        ready = self._get_ready(Prepare(self._first, self.partitions, rate, duration))
+
+    @property
+    def ready(self) -> bool:
+        """Whether all are."""
+        return len(self._ready) == self._count and not self._gone
+
+    @property
+    def gone(self) -> bool:
+        """Whether one has ended: then they will never be ready."""
+        return bool(self._gone)
+
+    def begin(self) -> None:
+        """Have all send from now on; where they are not ready, it is over with nothing sent."""
         self.moment = time.monotonic() + _LEAD_SECONDS
-        if ready:
+        if self.ready:
             self._tell(Begin(self.moment))
         else:
-            self._heard = [msgspec.structs.replace(progress, done=True, finished=True) for progress in self._heard]
+            self._heard = [self._over(number) for number in range(self._count)]
             self.totals = self._sum()
 
     def stop(self) -> None:
@@ -137,14 +143,6 @@ class Crew:
                 self._lose(number, _end(self._processes[number].exitcode))
         self.totals = self._sum()
 
-    def _get_ready(self, order: Prepare) -> bool:
-        """Wait until all are ready; False where one cannot be, or somebody interrupts before."""
-        self._ready.clear()
-        self._tell(order)
-        while len(self._ready) < self._count and not self._gone and not self.interrupted():
-            self.listen(_TURN_SECONDS)
-        return len(self._ready) == self._count
-
     def _hear(self, number: int, answer: Answer) -> None:
         match answer:
             case Ready():
@@ -157,11 +155,12 @@ class Crew:
 
     def _lose(self, number: int, how: str) -> None:
         """One sends nothing more, and what was out is not heard of any more: the load ends, with what is known."""
-        if number not in self._gone:
-            self._gone.add(number)
-            self._heard[number] = msgspec.structs.replace(
-                self._heard[number], done=True, finished=True, fatal=f"sending process {number} {how}"
-            )
+        self._gone.setdefault(number, f"sending process {number} {how}")
+        if not self._heard[number].finished:
+            self._heard[number] = self._over(number)
+
+    def _over(self, number: int) -> Progress:
+        return msgspec.structs.replace(self._heard[number], done=True, finished=True, fatal=self._gone.get(number))
 
     def _tell(self, order: Order) -> None:
         for member in self._members:

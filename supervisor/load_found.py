@@ -52,18 +52,24 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def broken(self) -> bool:
         """Whether a promise is."""
-        return not all(check.kept for check in checks(self))
+        return any(check.kept is False for check in checks(self))
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether not all could be verified."""
+        return any(check.kept is None for check in checks(self))
 
     @property
     def idle(self) -> bool:
-        """Whether none was kept either, as there was nothing to have a result."""
+        """Whether none was kept either: there is no result, and none was sure to come."""
         return not self.expected and not self.results
 
 
 class Check(NamedTuple):
     """One promise."""
 
-    kept: bool
+    kept: bool | None
+    """None: that could not be verified."""
     name: str
     text: str
     """What was found."""
@@ -83,10 +89,10 @@ def checks(found: Found) -> list[Check]:
     if found.foreign:
         rows.append(Check(True, "not verified", f"{found.foreign:,} records in the topic that are not of this load"))
     if found.error is not None:
-        rows.append(Check(False, "the topics can be read", found.error))
+        rows.append(Check(None, "the topics can be read", found.error))
     elif found.copies < found.acknowledged:
         gone = found.acknowledged - found.copies
-        rows.append(Check(False, "what was acknowledged can be read", f"{gone:,} {_CURES['gone']}"))
+        rows.append(Check(None, "what was acknowledged can be read", f"{gone:,} {_CURES['gone']}"))
     if found.unfounded:
         rows.append(Check(False, "nothing else", f"{found.unfounded:,} {_CURES['unfounded']}"))
     if found.unnumbered:

@@ -157,11 +157,17 @@ class _Turn:
         self._sender = sender
         self._moment = moment
         self._abandoned = False
+        self._refused: str | None = None
 
     def run(self) -> None:
         sender = self._sender
         while not sender.done:
-            sender.run_until(time.monotonic() + _TURN_SECONDS)
+            try:
+                sender.run_until(time.monotonic() + _TURN_SECONDS)
+            except LoadRefused as failure:
+                # What is out has its fate all the same.
+                self._refused = str(failure)
+                sender.stop()
             self._obey()
             self._report(finished=False)
         outstanding, deadline = sender.recorder.outstanding, time.monotonic() + _FLUSH_SECONDS
@@ -198,7 +204,7 @@ class _Turn:
             finished=finished,
             buckets=dict(new.buckets),
             longest=new.longest,
-            fatal=None if sender.fatal is None else f"{sender.fatal.name()}: {sender.fatal.str()}",
+            fatal=self._refused or (None if sender.fatal is None else f"{sender.fatal.name()}: {sender.fatal.str()}"),
         )
         if not _answer(self._orders, progress):
             self._abandoned = True

@@ -8,7 +8,7 @@ from supervisor.latencies import milliseconds
 from supervisor.load_chart import Line, Mark, chart
 from supervisor.load_found import Found, checks
 from supervisor.load_result import Capacity, LoadResult, Percentiles, Sample, Verdict
-from supervisor.load_summary import capacity_lines
+from supervisor.load_summary import MARKS, capacity_lines
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1c2430; --dim: #667085; --rule: #e4e7ec; --card: #f8f9fb;
@@ -159,7 +159,7 @@ def _verified(found: Found | None) -> str:
     if found is None:
         return ""
     rows = "".join(
-        f'<tr><td class="{"good" if kept else "bad"}">{"✔" if kept else "✘"} {escape(name)}</td>'
+        f'<tr><td class="{"good" if kept else "bad"}">{MARKS[kept]} {escape(name)}</td>'
         f'<td class="left">{escape(text)}</td></tr>'
         for kept, name, text in checks(found)
     )

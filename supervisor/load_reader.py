@@ -140,9 +140,10 @@ class Reader:
         return self._ends([TopicPartition(self._source, number) for number in range(count)])
 
     def close(self) -> None:
+        """Give the connection up; one that waits for a broker ends with this process."""
         asked: list[Future[Any]] = [one for one in (self._look, self._end) if one is not None]
-        wait(asked)  # they still have the consumer
-        self._consumer.close()
+        if not wait(asked, _LOOK_SECONDS).not_done:  # else they still have the consumer
+            self._consumer.close()
 
     def _look_around(self) -> None:
         """See, now and then, whether there are new partitions; where no broker tells, it is asked again."""

@@ -116,17 +116,17 @@ class LoadResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def verdict(self) -> "Verdict":
         """The most serious of what is true."""
-        if self.verified is not None and self.verified.broken:
-            return Verdict.BROKEN
-        if self.fatal is not None:
-            return Verdict.FATAL
-        if self.failed:
-            return Verdict.FAILED
-        if self.capacity is not None and self.capacity.rate is None:
-            return Verdict.INCAPABLE
-        if self.verified is None:
-            return Verdict.SENT
-        return Verdict.UNPROVEN if self.verified.idle else Verdict.KEPT
+        found, capacity = self.verified, self.capacity
+        cases = (
+            (found is not None and found.broken, Verdict.BROKEN),
+            (self.fatal is not None, Verdict.FATAL),
+            (self.failed > 0, Verdict.FAILED),
+            (capacity is not None and capacity.rate is None, Verdict.INCAPABLE),
+            (found is None, Verdict.SENT),
+            (found is not None and found.uncertain, Verdict.UNCERTAIN),
+            (found is not None and found.idle, Verdict.UNPROVEN),
+        )
+        return next((verdict for is_so, verdict in cases if is_so), Verdict.KEPT)
 
     @property
     def conclusion(self) -> str:
@@ -142,7 +142,8 @@ class Verdict(StrEnum):
     FAILED = "Records were not acknowledged."
     INCAPABLE = "The pool kept up with no rate that was tried."
     SENT = "Every record was acknowledged."
-    UNPROVEN = "No record was to have a result, and none has: nothing is proven."
+    UNCERTAIN = "Not all could be verified."
+    UNPROVEN = "There are no results, and none was sure to come: nothing is proven."
     KEPT = "Every promise was kept."
 
     @property

@@ -53,21 +53,22 @@ class LoadRun:
         self._acknowledged, self._answered = Latencies(), Latencies()
         """Of those since the last sample."""
         self.samples: list[Sample] = []
-        crew.interrupted = lambda: interrupt.requested
         self.begun = time.monotonic()
         """When the load began, in seconds of the monotonic clock."""
         self._sampled_at = self.begun
         self._counts = (0, 0, 0)
-        self._stopped = self._abandoned = False
+        self._begun = self._stopped = self._abandoned = False
 
-    def begin(self) -> None:
-        """Have the crew send what its schedule says."""
+    def begin(self, rate: float | None = None, duration: float | None = None) -> None:
+        """Have the crew send what its schedule says, or at a rate for so many seconds; times count from the first."""
+        self.crew.prepare(rate, duration)
+        while not (self.crew.ready or self.crew.gone or self.interrupt.requested):
+            self._hear()
+            self._show(self)
         self.crew.begin()
-        self.start_clock()
-
-    def start_clock(self) -> None:
-        """Count times from the crew's beginning."""
-        self.begun = self._sampled_at = self.crew.moment
+        if not self._begun:
+            self._begun = True
+            self.begun = self._sampled_at = self.crew.moment
 
     @property
     def ending(self) -> bool:
@@ -116,14 +117,18 @@ class LoadRun:
 
     def turn(self) -> None:
         """Do what there is to do for a moment."""
+        self._hear()
+        self.sample()
+        self._show(self)
+
+    def _hear(self) -> None:
+        """Take in what processes say, and what has come, waiting a moment for it."""
         if self.reader is None:
             self.crew.listen(_TURN_SECONDS)
         else:
             self.reader.read(_TURN_SECONDS)
             self.crew.listen(0)
             self.verification.reach = self.crew.reach
-        self.sample()
-        self._show(self)
 
     def sample(self, *, force: bool = False) -> None:
         """Take a sample where a second is over, or in any case but of next to no time."""

@@ -12,6 +12,8 @@ from supervisor.load_capacity import HEADROOM
 from supervisor.load_found import Found, checks
 from supervisor.load_result import Capacity, LoadResult, Percentiles, Verdict
 
+MARKS: Final = {True: "✔", False: "✘", None: "?"}
+"""By whether a promise was kept; None: there is no telling."""
 _STYLES: Final = {Verdict.KEPT: "bold green", Verdict.UNPROVEN: "yellow"}
 
 
@@ -64,8 +66,8 @@ def _percentiles(found: Percentiles) -> Iterator[str]:
 def _verified(found: Found) -> Table:
     table = Table(title=f"results in {found.output}", title_justify="left", show_header=False, box=None)
     for kept, name, text in checks(found):
-        mark = Text("✔", style="green") if kept else Text("✘", style="bold red")
-        table.add_row(mark, name, Text(text, style="dim" if kept else "bold red"))
+        mark, style = MARKS[kept], "dim" if kept else "bold red"
+        table.add_row(Text(mark, style="green" if kept else style), name, Text(text, style=style))
     return table
 
 

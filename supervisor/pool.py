@@ -160,10 +160,10 @@ class Pool:
         """Those of these partitions on which a process may still work."""
         return [name for name in names if self.partitions[name].worker]
 
-    def untold(self, names: Iterable[TopicPartition]) -> bool:
-        """Whether a worker of these partitions is dead, or never was, and the fork server has not said so."""
+    def untold(self, names: Iterable[TopicPartition]) -> set[int]:
+        """The workers of these partitions that are dead, or never were, of which the fork server has not said so."""
         workers = [worker for name in names if (worker := self.partitions[name].worker)]
-        return any(worker.pid is None or worker.confirmed_dead() for worker in workers)
+        return {worker.number for worker in workers if worker.pid is None or worker.confirmed_dead()}
 
     def undrained(self, names: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Those of these partitions whose last worker has not ended by draining."""

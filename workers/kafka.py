@@ -73,6 +73,12 @@ _SUPERVISOR_FORCED: Final[Properties] = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
 }
+_READER_FORCED: Final[Properties] = {
+    **_UNREAD,
+    "enable.auto.commit": False,
+    # Committed ones of a dead worker's open transaction would only be told once a successor has ended it.
+    "isolation.level": "read_uncommitted",
+}
 _ADMIN_FORCED: Final[Properties] = {
     **_UNREAD,
     # Its questions must not make a topic that was just deleted anew.
@@ -129,9 +135,7 @@ def group_member(user: Properties, group: str, callbacks: Mapping[str, Any]) -> 
 def offset_reader(user: Properties, group: str) -> dict[str, Any]:
     """Settings of a consumer that only asks what the group has committed; it never joins."""
     mine = {k: v for k, v in user.items() if k not in _MEMBERSHIP}
-    # Committed ones of a dead worker's open transaction would only be told once a successor has ended it.
-    forced = {"group.id": group, "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
-    return _client("consumer", {}, mine, {**_UNREAD, **forced})
+    return _client("consumer", {}, mine, {**_READER_FORCED, "group.id": group})
 
 
 def admin(user: Properties) -> dict[str, Any]:
@@ -164,6 +168,7 @@ def own(settings: Settings) -> Iterator[tuple[str, list[Own]]]:
         [*_defaults(member, settings.client("supervisor")), *_owned(_SUPERVISOR_FORCED)],
     )
     yield "the supervisor's admin client", _owned(_ADMIN_FORCED)
+    yield "the supervisor's reader of committed offsets", _owned(_READER_FORCED)
     read = _defaults(_CONSUMER, taken) if settings.memory_budget is None else _budgeted(_CONSUMER, fetched(0), taken)
     yield (
         "a worker's consumer",

@@ -20,7 +20,6 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from supervisor.interrupt import Interrupt
 from supervisor.load_crew import Crew
 from supervisor.load_member import Work
 from supervisor.load_orders import Answer, Begin, Order, Prepare, Progress, Ready, Refused, Stop
@@ -78,6 +77,7 @@ def of_type(kind: type) -> list[str]:
     return ["in", "--type", f"tests.unit.test_load_crew:{kind.__name__}"]
 
 
+@pytest.mark.alone
 def test_the_time_that_a_process_needs_to_get_ready_is_no_latency(broker: str, tmp_path: Path) -> None:
     code, found, _ = load(broker, tmp_path / "found.json", *of_type(Slow), "--rate", "10", "--count", "10")
     assert (code, found["acknowledged"], found["behind"]) == (0, 10, 0)
@@ -85,6 +85,7 @@ def test_the_time_that_a_process_needs_to_get_ready_is_no_latency(broker: str, t
     assert found["seconds"] == pytest.approx(1.0, abs=0.5)
 
 
+@pytest.mark.alone
 def test_the_time_that_a_producer_needs_to_get_ready_is_no_latency(broker: str, tmp_path: Path) -> None:
     for _ in range(2):  # half of the producers find no broker at first
         code, found, _ = load(broker, tmp_path / "found.json", "in", "--rate", "500", "--count", "250")
@@ -132,7 +133,7 @@ def test_a_record_that_cannot_be_made_ends_it_with_the_reason(broker: str) -> No
     process = begun(broker, *of_type(Small), "--rate", "1000", "--count", "100")
     out, err = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "sending process 0 has ended: --type: no values of Small can be drawn: too large" in out
+    assert "Nothing more could be sent. --type: no values of Small can be drawn: too large" in out
     assert "Traceback" not in err
 
 
@@ -163,6 +164,14 @@ def serve(orders: Connection, answer: Callable[[Order], Answer | None], told: li
             orders.send_bytes(msgspec.msgpack.encode(said))
 
 
+def begin(crew: Crew, rate: float | None = None, duration: float | None = None) -> None:
+    """As a load does it."""
+    crew.prepare(rate, duration)
+    while not (crew.ready or crew.gone):
+        crew.listen(0.05)
+    crew.begin()
+
+
 def ready_in_time(order: Order) -> Answer:
     if isinstance(order, Prepare):
         time.sleep(READY_SECONDS)
@@ -174,7 +183,7 @@ def test_the_clock_starts_when_all_are_ready_each_time() -> None:
     with crew_of(ready_in_time) as (crew, told):
         for rate in (10.0, 20.0):
             asked = time.monotonic()
-            crew.begin(rate, 5.0)
+            begin(crew, rate, 5.0)
             assert crew.moment > asked + READY_SECONDS
             while not crew.totals.finished:
                 crew.listen(1.0)
@@ -192,19 +201,10 @@ def ready_too_late(order: Order) -> Answer:
     return Ready()
 
 
-@pytest.mark.parametrize("early", [True, False])
-def test_where_somebody_interrupts_before_all_are_ready_nothing_is_sent(early: bool) -> None:
-    with crew_of(ready_too_late) as (crew, told), Interrupt() as interrupt:
-        crew.interrupted = lambda: interrupt.requested
-        timer = threading.Timer(0.1, os.kill, (os.getpid(), SIGINT))
-        timer.start()
-        if early:
-            assert interrupt.wait(5)
-        asked = time.monotonic()
+def test_where_it_begins_before_all_are_ready_nothing_is_sent() -> None:
+    with crew_of(ready_too_late) as (crew, told):
+        crew.prepare()
         crew.begin()
-        timer.join()
-        assert time.monotonic() - asked < 0.8
-        assert interrupt.requested
         assert (crew.totals.finished, crew.totals.sent, crew.totals.elapsed) == (True, 0, 0.0)
         crew.stop()
         crew.listen(5.0)  # who is ready too late is passed over
@@ -212,9 +212,23 @@ def test_where_somebody_interrupts_before_all_are_ready_nothing_is_sent(early: b
     assert not [order for _, order in told if isinstance(order, Begin)]
 
 
+def test_who_dies_when_all_is_done_takes_nothing_from_that_but_sends_no_more() -> None:
+    with crew_of(lambda order: ready_in_time(order) if not isinstance(order, Stop) else None) as (crew, _):
+        begin(crew)
+        while not crew.totals.finished:
+            crew.listen(1.0)
+        crew.stop()
+        while not crew.gone:
+            crew.listen(1.0)
+        assert (crew.totals.fatal, crew.totals.acknowledged) == (None, 7)
+        begin(crew)
+        assert crew.totals.finished
+        assert "was killed by SIGKILL" in (crew.totals.fatal or "")
+
+
 def test_who_cannot_get_ready_says_why() -> None:
     with crew_of(lambda _: Refused("made up")) as (crew, _):
-        crew.begin()
+        begin(crew)
         assert crew.totals.finished
         assert crew.totals.fatal == "sending process 0 has ended: made up"
 
@@ -227,7 +241,7 @@ def test_who_is_gone_is_told_of_by_listening_not_by_the_next_order() -> None:
         time.sleep(0.1)  # until its end of the pipe is closed
         for tell in (crew.stop, crew.abandon):
             tell()
-        crew.begin()
+        begin(crew)
         assert "sending process 0 was killed by SIGKILL" in (crew.totals.fatal or "")
     assert told[0][1] == Stop()
 
@@ -244,5 +258,5 @@ def test_who_is_gone_is_told_of_by_listening_not_by_the_next_order() -> None:
 def test_how_a_process_has_ended_is_told(code: int | None, says: str) -> None:
     with crew_of(lambda _: None) as (crew, _):
         crew._processes[0].exitcode = code  # type: ignore[misc]
-        crew.begin()
+        begin(crew)
         assert re.search(says, crew.totals.fatal or "")

@@ -81,29 +81,33 @@ RESULT = LoadResult(
 
 
 @pytest.mark.parametrize(
-    ("change", "broken"),
+    ("change", "verdict"),
     [
-        ({}, False),
-        ({"missing": 1}, True),
-        ({"repeated": 3}, False),
-        ({"repeated": 3, "exactly_once": True}, True),
-        ({"disordered": 1}, True),
-        ({"unfounded": 1}, True),
-        ({"unnumbered": 1}, True),
-        ({"error": "gone"}, True),
-        ({"results": 0, "answered": 0, "missing": 5}, True),
-        ({"copies": 99}, True),
-        ({"copies": 101}, False),
+        ({}, Verdict.KEPT),
+        ({"missing": 1}, Verdict.BROKEN),
+        ({"repeated": 3}, Verdict.KEPT),
+        ({"repeated": 3, "exactly_once": True}, Verdict.BROKEN),
+        ({"disordered": 1}, Verdict.BROKEN),
+        ({"unfounded": 1}, Verdict.BROKEN),
+        ({"unnumbered": 1}, Verdict.BROKEN),
+        ({"error": "gone"}, Verdict.UNCERTAIN),
+        ({"error": "gone", "missing": 1}, Verdict.BROKEN),
+        ({"results": 0, "answered": 0, "missing": 5}, Verdict.BROKEN),
+        ({"copies": 99}, Verdict.UNCERTAIN),
+        ({"copies": 101}, Verdict.KEPT),
     ],
 )
-def test_what_breaks_a_promise(change: dict[str, Any], broken: bool) -> None:
+def test_what_breaks_a_promise_and_what_leaves_it_open(change: dict[str, Any], verdict: Verdict) -> None:
     result = replace(RESULT, verified=replace(FOUND, **change))
-    assert result.verdict is (Verdict.BROKEN if broken else Verdict.KEPT)
+    assert result.verdict is verdict
     console = Console(width=200)
     with console.capture() as written:
         console.print(summary(result))
-    assert ("✘" in written.get()) is broken
-    assert ("A promise is broken" in page(result)) is broken
+    for mark, shown in (("✘", verdict is Verdict.BROKEN), ("?", "error" in change or change.get("copies") == 99)):
+        assert (f"\n {mark} " in written.get()) is shown
+        assert (f">{mark} " in page(result)) is shown
+    assert verdict in page(result)
+    assert verdict.good is (verdict is Verdict.KEPT)
 
 
 def test_a_record_that_was_not_acknowledged_is_a_failure() -> None:

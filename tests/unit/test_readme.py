@@ -11,7 +11,11 @@ from workers.settings import FIELDS, Settings
 README: Final = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 _ROWS: Final = [line for line in README.splitlines() if line.startswith("| ")]
 
-_CLIENTS: Final = {"every client": "every one", "the supervisor's admin client": "its admin client"}
+_CLIENTS: Final = {
+    "every client": "every one",
+    "the supervisor's admin client": "its admin client",
+    "the supervisor's reader of committed offsets": "its reader of committed offsets",
+}
 """What the README calls some of them."""
 
 

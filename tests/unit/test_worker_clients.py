@@ -99,6 +99,7 @@ def test_what_is_told_of_the_pools_own_properties_is_what_its_clients_get(
     made = make(monkeypatch, App("group"), guarantee="exactly_once", kafka=user)
     clients = {
         "the supervisor's consumer": kafka.group_member(settings.client("supervisor"), "group", {}),
+        "the supervisor's reader of committed offsets": kafka.offset_reader(settings.client("consumer"), "group"),
         "the supervisor's admin client": kafka.admin(settings.client("admin")),
         "a worker's consumer": made.consumer,
         "a worker's producer": made.producer,
