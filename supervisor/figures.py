@@ -19,5 +19,5 @@ WORKER_CORES: Final = 0.0025
 SUPERVISOR_BYTES: Final = 64 * MIB
 """Supervisor (34 MiB) and fork server (12 MiB) with a small app imported, and some room."""
 WORKER_BYTES: Final = 80 * MIB
-"""A worker that drains a backlog of readings holds 55 MiB, of larger records, up to the 32 MiB of its queue, some 75; one
-that keeps up 35."""
+"""A worker that drains a backlog of readings holds 55 MiB, of larger records, whose queue takes up to 32 MiB, some 75;
+one that keeps up 35."""

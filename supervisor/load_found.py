@@ -98,7 +98,7 @@ def checks(found: Found) -> list[Check]:
     if found.unnumbered:
         rows.append(Check(False, "each tells its record", f"{found.unnumbered:,} do not: {_CURES['unnumbered']}"))
     if found.expected and not found.results + found.unnumbered:
-        rows.append(Check(False, "there are results", "none; does the pool run, and write to this topic?"))
+        rows.append(Check(_unread(found), "there are results", "none; does the pool run, and write to this topic?"))
     return rows
 
 
@@ -108,6 +108,10 @@ def _answered(found: Found) -> Check:
     numbers = ", ".join(f"{number:,}" for number in found.missing_numbers)
     missing = f", {found.missing:,} missing: {numbers}{' …' if found.missing > len(found.missing_numbers) else ''}"
     which = _WHICH.get(found.expect, found.expect)
-    return Check(
-        not found.missing, f"{which} has its result", f"{answered:,}{expected}{missing if found.missing else ''}"
-    )
+    text = f"{answered:,}{expected}{missing if found.missing else ''}"
+    return Check(_unread(found) if found.missing else True, f"{which} has its result", text)
+
+
+def _unread(found: Found) -> bool | None:
+    """What is missing breaks a promise, unless it may only not have been read."""
+    return False if found.error is None else None
