@@ -57,7 +57,7 @@ def test_what_the_pool_sets_by_itself_is_told_in_comments_but_for_what_the_user_
 
 def test_what_transactions_take_is_left_out_where_there_are_none() -> None:
     shown = lines({"guarantee": "at_least_once"}, {})
-    assert not [line for line in shown if "transaction.timeout.ms" in line or "isolation.level" in line]
+    assert not [line for line in shown if "transaction.timeout.ms" in line or "read_committed" in line]
 
 
 def test_what_a_budget_decides_has_no_figure_yet() -> None:
