@@ -113,9 +113,8 @@ class Reader:
         """Begin to ask where the loaded topic ends now."""
         self._end = in_background(self._source_end)
 
-    @property
-    def end_known(self) -> bool:
-        """Whether `find_end` has its answer, or there will be none: then `error` says so."""
+    def has_found_end(self) -> bool:
+        """Take the answer to `find_end`; whether it is there, or there will be none: then `error` says so."""
         if self._end is None or not self._end.done():
             return False
         try:

@@ -108,7 +108,7 @@ class LoadRun:
         reader.find_end()
         while reader.error is None and not self.interrupt.impatient:
             self.turn()
-            known, quiet = reader.end_known, time.monotonic() - max(begun, reader.last_result)
+            known, quiet = reader.has_found_end(), time.monotonic() - max(begun, reader.last_result)
             if known and quiet > patience:
                 break
         if reader.error is None and not self.interrupt.impatient and not reader.at_end():

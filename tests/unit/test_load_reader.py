@@ -60,7 +60,7 @@ def read(reader: Reader, verification: Verification, records: int) -> None:
 
 def find_end(reader: Reader) -> None:
     reader.find_end()
-    wait_for(lambda: reader.end_known, 10)
+    wait_for(reader.has_found_end, 10)
 
 
 def test_partitions_that_are_added_meanwhile_are_read_from_their_beginning(

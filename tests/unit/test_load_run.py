@@ -119,7 +119,8 @@ class Repeating:
     def find_end(self) -> None:
         pass
 
-    end_known = True
+    def has_found_end(self) -> bool:
+        return True
 
     def at_end(self) -> bool:
         return True
