@@ -78,10 +78,11 @@ class Numbers:
         """
         headers = dict(raw_headers(message))
         value = message.value()
-        flaw = headers.get(FLAW_HEADER)
-        if flaw is not None and _text(flaw) not in tuple(Flaw):
+        told = headers.get(FLAW_HEADER)
+        try:
+            answerable = told is None or Flaw(_text(told)).has_result
+        except ValueError:
             return None
-        answerable = flaw is None or Flaw(_text(flaw)).has_result
         fields = _fields(value) if answerable else None
         if SEQ_HEADER in headers:
             seq, due = _number(headers[SEQ_HEADER]), _number(headers.get(SENT_AT_HEADER))
